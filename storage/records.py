@@ -1,0 +1,215 @@
+"""What was said, as frozen values: the same types for a running conversation and a saved one.
+
+Nothing here knows SQL. Times are timezone-aware UTC datetimes, durations are seconds, money is US dollars.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    """One of the two halves of a conversation."""
+
+    LEFT = "left"
+    RIGHT = "right"
+
+
+class Outcome(StrEnum):
+    """How a reply stands. The values are stored and given in JSON."""
+
+    OPEN = "open"
+    COMPLETE = "complete"
+    STOPPED = "stopped"
+    """By the person, or because the session became confidential."""
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    """The program ended before the answer did; found open at a later start, or settled while closing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a reply cost. None is "not known" everywhere."""
+
+    first_token_s: float | None = None
+    """From sending to the first piece of thinking or text."""
+    total_s: float | None = None
+    load_s: float | None = None
+    prompt_s: float | None = None
+    generation_s: float | None = None
+    thinking_s: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    thinking_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    estimated: bool = False
+    """True: output_tokens is our own estimate (stopped answers, servers that do not count)."""
+    cost_usd: float | None = None
+    context_used: int | None = None
+    """Tokens of the window in use after this reply."""
+    context_allowed: int | None = None
+    stop_reason: str | None = None
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Generation speed: by the server's own clock where it gave one, else from the first token on."""
+        if not self.output_tokens:
+            return None
+        seconds = self.generation_s
+        if seconds is None and self.total_s is not None and self.first_token_s is not None:
+            seconds = self.total_s - self.first_token_s
+        return self.output_tokens / seconds if seconds and seconds > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One side's answer to one prompt, or one more attempt at it."""
+
+    id: int
+    turn_id: int
+    side: Side
+    variant: int
+    """1 for the first answer, 2 for its first retry, and so on; nothing is overwritten."""
+    model: str
+    """The spec as chosen: "ollama:llama3.1:8b". A demo model's starts with "demo:"."""
+    outcome: Outcome
+    started: datetime
+    text: str = ""
+    thinking: str = ""
+    ended: datetime | None = None
+    served_model: str | None = None
+    digest: str | None = None
+    locality: str | None = None
+    """backends.Locality's words, as proved for this reply; None until known."""
+    error: str | None = None
+    error_kind: str | None = None
+    note: str = ""
+    receipt: Receipt = field(default_factory=Receipt)
+
+    @property
+    def demo(self) -> bool:
+        """True when the built-in demo model answered: real engine, silly text."""
+        return self.model.startswith("demo:")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One prompt and what came back."""
+
+    id: int
+    session_id: str
+    seq: int
+    """1, 2, 3 ... within the session."""
+    prompt: str
+    asked: datetime
+    replies: tuple[Reply, ...] = ()
+    """Ordered by side (left first), then variant."""
+    adopted_reply_id: int | None = None
+    """The answer that the user adopted on both sides, if any."""
+
+    def latest(self, side: Side) -> Reply | None:
+        """The newest variant of one side, or None if that side was not asked."""
+        return next((reply for reply in reversed(self.replies) if reply.side is side), None)
+
+    def variants(self, side: Side) -> tuple[Reply, ...]:
+        """All variants of one side, oldest first."""
+        return tuple(reply for reply in self.replies if reply.side is side)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSize:
+    """Lengths in characters, enough to lay out a transcript without reading its text."""
+
+    id: int
+    seq: int
+    prompt: int
+    left: int
+    """Latest variant; 0 where the side was not asked."""
+    right: int
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One conversation. Its turns are read separately."""
+
+    id: str
+    """26 characters, sortable by birth (ULID); any unambiguous prefix names it on the command line."""
+    title: str
+    created: datetime
+    updated: datetime
+    left: str | None
+    """Spec of the model on that side, or None when the side is off."""
+    right: str | None
+    confidential_since: datetime | None = None
+    """One-way: once set it is never unset."""
+    system_prompt: str = ""
+    parent_id: str | None = None
+    parent_turn_id: int | None = None
+    draft: str = ""
+    """What stood in the prompt box and was not sent."""
+
+    @property
+    def confidential(self) -> bool:
+        """True once the session is for this machine's models only."""
+        return self.confidential_since is not None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """A row of the sessions list."""
+
+    session: Session
+    turns: int
+    cost_usd: float | None
+    open_replies: int
+    unhappy_replies: int
+    """Stopped, failed or interrupted."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewReply:
+    """A reply about to be asked for."""
+
+    side: Side
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How a reply ended; written once."""
+
+    outcome: Outcome
+    ended: datetime
+    served_model: str | None = None
+    digest: str | None = None
+    locality: str | None = None
+    error: str | None = None
+    error_kind: str | None = None
+    note: str = ""
+    receipt: Receipt = field(default_factory=Receipt)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """One line of the egress ledger: one HTTP request, allowed or refused."""
+
+    id: int
+    session_id: str | None
+    reply_id: int | None
+    opened: datetime
+    purpose: str
+    """"chat", "preflight", "models", "probe", "count" ..."""
+    host: str
+    port: int
+    peer: str | None
+    """The address on the other end of the connected socket; None when nothing was connected."""
+    locality: str
+    verdict: str
+    """"open", "done", "failed", "refused"."""
+    bytes_sent: int
+    bytes_received: int
+    closed: datetime | None
+    detail: str = ""

@@ -1,0 +1,1 @@
+"""Draws what it is told, and owns the command line and all wiring."""

@@ -1,0 +1,1 @@
+"""Text to lines: cleaning, Markdown, code and turns, without any widget."""

@@ -1,0 +1,1 @@
+"""One module per widget. Widgets take values and post messages."""
