@@ -110,7 +110,9 @@ class PromptTooLong(BackendError):
 
     kind = "prompt-too-long"
 
-    def __init__(self, message: str, *, tokens: int | None = None, limit: int | None = None, request_id: str = "") -> None:
+    def __init__(
+        self, message: str, *, tokens: int | None = None, limit: int | None = None, request_id: str = ""
+    ) -> None:
         super().__init__(message, request_id=request_id)
         self.tokens = tokens
         """Tokens that the prompt has, where known."""

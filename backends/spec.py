@@ -69,6 +69,6 @@ def parse(text: str) -> ModelSpec:
         case "ollama" | "lmstudio" if not rest:
             raise SpecError(f"Write {backend}:MODEL; `duologue models list` shows what the server has.")
         case "ollama" | "lmstudio" | "gguf":
-            return ModelSpec(backend, rest)  # type: ignore[arg-type]  # narrowed by the membership test above
+            return ModelSpec(backend, rest)
         case _:
             raise SpecError(f"{backend!r} is not a backend.")
