@@ -7,7 +7,7 @@ a `BackendError`. Usage and timings travel in events, never in attributes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, Protocol
@@ -170,6 +170,8 @@ class Connector:
     locality: Locality
     """What the address alone says, without asking anybody; `Located` may say less, never more."""
     connect: Callable[[], Backend]
+    prepare: Callable[[], Awaitable[None]]
+    """Loads the libraries that `connect` needs, off the event loop; returns at once when they are there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,56 @@
+"""The egress ledger as rows of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from backends import Locality
+from backends.ledger import Verdict
+from storage.store import Store
+from storage.thread import StoreThread
+
+
+class StoredLedger:
+    """Writes each request of one reply (or of none: probes, model lists) into the store. See `backends.ledger`."""
+
+    def __init__(
+        self,
+        store: StoreThread,
+        now: Callable[[], datetime],
+        *,
+        session_id: str | None = None,
+        reply_id: int | None = None,
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._session_id = session_id
+        self._reply_id = reply_id
+
+    async def opened(self, *, purpose: str, host: str, port: int, locality: Locality) -> int:
+        """Commit the row; the request may be sent once this returns."""
+        return await self._store.run(
+            Store.open_request,
+            session_id=self._session_id,
+            reply_id=self._reply_id,
+            opened=self._now(),
+            purpose=purpose,
+            host=host,
+            port=port,
+            locality=str(locality),
+        )
+
+    def closed(
+        self, row: int, *, verdict: Verdict, peer: str | None, sent: int, received: int, detail: str = ""
+    ) -> None:
+        """Queue the row's counts."""
+        self._store.post(
+            Store.close_request,
+            row,
+            closed=self._now(),
+            verdict=verdict,
+            peer=peer,
+            bytes_sent=sent,
+            bytes_received=received,
+            detail=detail,
+        )

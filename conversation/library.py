@@ -1,0 +1,86 @@
+"""All conversations: list them, start one, take one up again. Nothing here asks a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from backends import Connector
+from conversation.engine import Conversation, Surroundings
+from storage import RequestRecord, Session, SessionSummary, Side, Turn, TurnSize
+from storage.store import Store
+from storage.thread import StoreThread
+
+Connect = Callable[[Side, str], Connector | None]
+"""How a stored model spec becomes something that can be asked; None when it no longer can (a file is gone)."""
+
+
+class Transcript:
+    """One session's turns, read when they are looked at. Short synchronous reads: about 0.1 ms each."""
+
+    def __init__(self, store: StoreThread, session_id: str | None) -> None:
+        self._store = store
+        self._session_id = session_id
+
+    def sizes(self) -> Sequence[TurnSize]:
+        """Lengths of all turns, oldest first."""
+        return [] if self._session_id is None else self._store.reader.turn_sizes(self._session_id)
+
+    def turn(self, turn_id: int) -> Turn:
+        """One turn with its replies."""
+        return self._store.reader.turn(turn_id)
+
+
+class Library:
+    """The one object through which the app reaches what was said."""
+
+    def __init__(self, store: StoreThread, connect: Connect, surroundings: Surroundings) -> None:
+        self._store = store
+        self._connect = connect
+        self._world = surroundings
+
+    def start(self, pair: Mapping[Side, Connector], *, confidential: bool = False) -> Conversation:
+        """A new conversation, not stored until its first prompt."""
+        return Conversation(self._store, pair, self._world, confidential=confidential)
+
+    async def resume(self, session_id: str) -> Conversation:
+        """Take up a saved session with its own pair. Raises `StoreError`."""
+        session = await self._store.run(Store.session, session_id)
+        return Conversation(self._store, self._pair(session), self._world, session=session)
+
+    def transcript(self, conversation: Conversation) -> Transcript:
+        """What was said in it, for the screen."""
+        return Transcript(self._store, conversation.session.id if conversation.session else None)
+
+    def summaries(self, text: str = "", limit: int = 200, offset: int = 0) -> Sequence[SessionSummary]:
+        """Sessions, newest first, whose title has `text` in it."""
+        return self._store.reader.sessions(limit=limit, offset=offset, text=text)
+
+    def count(self) -> int:
+        """How many sessions there are."""
+        return self._store.reader.session_count()
+
+    def cloud_turns(self, conversation: Conversation) -> int:
+        """How many turns had left this machine before the session became confidential."""
+        return 0 if conversation.session is None else self._store.reader.cloud_turns(conversation.session.id)
+
+    def requests(self, conversation: Conversation) -> Sequence[RequestRecord]:
+        """The session's part of the egress ledger."""
+        return [] if conversation.session is None else self._store.reader.requests(conversation.session.id)
+
+    def last_pair(self) -> Mapping[Side, str]:
+        """The models of the newest ordinary session, for the next one; empty when there is none."""
+        newest = next(iter(self._store.reader.sessions(limit=1, confidential=False)), None)
+        if newest is None:
+            return {}
+        pair = {Side.LEFT: newest.session.left, Side.RIGHT: newest.session.right}
+        return {side: spec for side, spec in pair.items() if spec is not None}
+
+    def recent_prompts(self, conversation: Conversation, limit: int = 50) -> list[str]:
+        """Prompts of this session, oldest first, for the prompt box's history."""
+        transcript = self.transcript(conversation)
+        return [transcript.turn(size.id).prompt for size in transcript.sizes()[-limit:]]
+
+    def _pair(self, session: Session) -> dict[Side, Connector]:
+        chosen = {Side.LEFT: session.left, Side.RIGHT: session.right}
+        found = {side: self._connect(side, spec) for side, spec in chosen.items() if spec is not None}
+        return {side: one for side, one in found.items() if one is not None}
