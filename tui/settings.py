@@ -1,0 +1,184 @@
+"""What the user configured, as one frozen value, read once at the top and handed down as plain values.
+
+This is the only module that reads the environment. Order: command line, environment, configuration file, default.
+A mistake in the file is an error with its place, never silently ignored.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_config_path, user_data_path
+
+CLAUDE_URL = "https://api.anthropic.com"
+OLLAMA_URL = "http://127.0.0.1:11434"
+LMSTUDIO_URL = "http://127.0.0.1:1234"
+CONFIG_NAME = "config.toml"
+
+
+class SettingsError(Exception):
+    """The configuration cannot be used; the message names the file, the place, and what to write instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting there is."""
+
+    data_directory: Path
+    config_file: Path
+    left: str | None = None
+    """Model of the left side in new sessions; None: Claude's default model."""
+    right: str | None = None
+    """Model of the right side; None: the first local model that is found."""
+    theme: str = "duologue-dark"
+    """duologue-dark, duologue-light, duologue-contrast, ansi-dark or ansi-light; any theme of Textual works."""
+    compose: bool = False
+    """True: Enter makes a new line and Ctrl+J sends."""
+    trusted_hosts: frozenset[str] = frozenset()
+    """Exact host names or addresses of your own network that may be asked over plain http."""
+    claude_url: str = CLAUDE_URL
+    claude_url_from: str = "default"
+    """Where claude_url comes from: "default", "ANTHROPIC_BASE_URL" or "configuration"."""
+    claude_proxy: str | None = None
+    """A proxy for Claude, and for nothing else; proxy variables of the environment are not used."""
+    max_output_tokens: int | None = None
+    """Longest answer, in tokens; None: the backend's default."""
+    prices_file: Path | None = None
+    """A file with prices of your own, in the form of backends/claude_models.toml."""
+    ollama_url: str = OLLAMA_URL
+    ollama_url_from: str = "default"
+    ollama_context_tokens: int | None = None
+    """num_ctx for Ollama; None: what the model has loaded, else 8192 at most."""
+    lmstudio_url: str = LMSTUDIO_URL
+    llama_server: Path | None = None
+    """A llama-server program for GGUF files; None: the one on the PATH, else the built-in engine."""
+    engine_context_tokens: int | None = None
+    key_map: Mapping[str, str] = field(default_factory=dict)
+    """Binding id to keys: `"prompt.send" = "ctrl+s"`."""
+    environment_key: str | None = field(default=None, repr=False)
+    """ANTHROPIC_API_KEY."""
+    proxy_variables: tuple[str, ...] = ()
+    """Names of proxy variables that are set, for `doctor` to say that they are not used."""
+    over_ssh: bool = False
+
+    @property
+    def database(self) -> Path:
+        """Where ordinary sessions are kept."""
+        return self.data_directory / "duologue.db"
+
+
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+_TABLES: Mapping[str, Mapping[str, str]] = {
+    "": {
+        "left": "left",
+        "right": "right",
+        "theme": "theme",
+        "compose": "compose",
+        "trusted_hosts": "trusted_hosts",
+        "max_output_tokens": "max_output_tokens",
+    },
+    "claude": {"url": "claude_url", "proxy": "claude_proxy", "prices": "prices_file"},
+    "ollama": {"url": "ollama_url", "context_tokens": "ollama_context_tokens"},
+    "lmstudio": {"url": "lmstudio_url"},
+    "engine": {"llama_server": "llama_server", "context_tokens": "engine_context_tokens"},
+}
+_TYPES: Mapping[str, type] = {
+    "compose": bool,
+    "trusted_hosts": list,
+    "max_output_tokens": int,
+    "ollama_context_tokens": int,
+    "engine_context_tokens": int,
+}
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the environment and the configuration file.
+
+    Raises `SettingsError`. A missing file is no error.
+    """
+    env = os.environ if environment is None else environment
+    config_file = _directory(env, "DUOLOGUE_CONFIG_DIR", user_config_path("duologue", appauthor=False)) / CONFIG_NAME
+    values = _from_file(config_file)
+    if "claude_url" in values:
+        values["claude_url_from"] = "configuration"
+    if url := env.get("ANTHROPIC_BASE_URL", "").strip():
+        values |= {"claude_url": url, "claude_url_from": "ANTHROPIC_BASE_URL"}
+    if "ollama_url" in values:
+        values["ollama_url_from"] = "configuration"
+    if url := env.get("OLLAMA_HOST", "").strip():
+        values |= {"ollama_url": url, "ollama_url_from": "OLLAMA_HOST"}
+    return Settings(
+        data_directory=_directory(env, "DUOLOGUE_DATA_DIR", user_data_path("duologue", appauthor=False)),
+        config_file=config_file,
+        environment_key=env.get("ANTHROPIC_API_KEY") or None,
+        proxy_variables=tuple(name for name in _PROXIES if env.get(name)),
+        over_ssh=bool(env.get("SSH_CONNECTION") or env.get("SSH_TTY")),
+        **values,
+    )
+
+
+def _directory(env: Mapping[str, str], name: str, default: Path) -> Path:
+    chosen = env.get(name, "").strip()
+    return Path(chosen).expanduser() if chosen else default
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            document = tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from error
+    values: dict[str, Any] = {}
+    for name, given in document.items():
+        if name == "keys":
+            values["key_map"] = _key_map(path, given)
+        elif isinstance(given, dict):
+            if name not in _TABLES:
+                raise SettingsError(f"{path}: there is no table [{name}]. There are {_known_tables()}.")
+            for key, value in given.items():
+                _take(path, values, name, key, value)
+        else:
+            _take(path, values, "", name, given)
+    return values
+
+
+def _take(path: Path, values: dict[str, Any], table: str, key: str, value: object) -> None:
+    known = _TABLES[table]
+    where = f"[{table}] {key}" if table else key
+    if key not in known:
+        raise SettingsError(f"{path}: {where} is not a setting. Known here: {', '.join(known)}.")
+    setting = known[key]
+    wanted = _TYPES.get(setting, str)
+    positive = not isinstance(value, int) or wanted is bool or (value > 0 and not isinstance(value, bool))
+    if not isinstance(value, wanted) or not positive:
+        names = {
+            str: "text in quotes",
+            bool: "true or false",
+            int: "a positive whole number",
+            list: "a list of texts",
+        }
+        raise SettingsError(f"{path}: {where} should be {names[wanted]}.")
+    if setting == "trusted_hosts":
+        assert isinstance(value, list)  # noqa: S101 - for the type checker; tested two lines above
+        values[setting] = frozenset(str(host).strip().lower() for host in value)
+    elif setting in ("prices_file", "llama_server"):
+        values[setting] = Path(str(value)).expanduser()
+    else:
+        values[setting] = value
+
+
+def _key_map(path: Path, given: object) -> Mapping[str, str]:
+    if not isinstance(given, dict) or not all(isinstance(keys, str) for keys in given.values()):
+        raise SettingsError(f'{path}: [keys] holds lines such as "prompt.send" = "ctrl+s".')
+    return {str(name): str(keys) for name, keys in given.items()}
+
+
+def _known_tables() -> str:
+    return ", ".join(f"[{name}]" for name in (*filter(None, _TABLES), "keys"))
