@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from textual.app import App, ComposeResult
 from textual.message import Message
@@ -35,7 +35,7 @@ async def until(condition: Callable[[], object], *, seconds: float = 10.0) -> No
 class Stage(App[object]):
     """A bare app in which nothing moves by itself: it holds some widgets and remembers what they post."""
 
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - the base declares it an instance's
 
     def __init__(self, *widgets: Widget) -> None:
         super().__init__()
