@@ -1,0 +1,346 @@
+"""The one way out: every byte that goes to a server passes through a transport made here.
+
+A door leads to one address and nowhere else. Whatever asks it for another one (a redirect, a client with another base
+URL, a web search inside a library) is refused before anything is dialled. For this machine it dials literal loopback
+addresses, so no resolver and no hosts file has a say, and looks at who is on the other end of the connected socket
+before a byte is written. Proxies named in the environment are not seen.
+
+Each HTTP request is one line of the ledger, not each connection: one pooled connection serves a whole conversation.
+The line is stored before the first byte leaves. What is counted is HTTP as sent and received, inside TLS.
+
+`anthropic` stands on httpx2 and `ollama` on httpx. The two have the same shape, so one piece of code serves both,
+with the library as an argument; `Any` is for what comes out of that argument, and stays in this file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from urllib.parse import unquote, urlsplit
+
+import anyio
+
+from backends.address import AddressRefused, ServerAddress, is_loopback, locality_of
+from backends.base import Locality
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+    import httpx2
+
+Verdict = Literal["done", "failed", "refused"]
+
+# Most specific first: httpcore and httpx give the same names to the same failures.
+_FAILURES = (
+    *("ConnectTimeout", "ReadTimeout", "WriteTimeout", "PoolTimeout", "ConnectError", "ReadError", "WriteError"),
+    *("ProxyError", "LocalProtocolError", "RemoteProtocolError", "UnsupportedProtocol"),
+    *("TimeoutException", "NetworkError", "ProtocolError"),
+)
+
+
+class DoorRefused(OSError):
+    """Something was asked of a door that leads elsewhere; nothing was sent."""
+
+
+class Ledger(Protocol):
+    """Where requests are written down."""
+
+    async def opened(self, *, purpose: str, host: str, port: int, locality: Locality) -> int:
+        """Store a line and return its number. Awaited before the first byte of the request is written."""
+
+    def closed(
+        self, row: int, *, verdict: Verdict, peer: str | None, sent: int, received: int, detail: str = ""
+    ) -> None:
+        """Say how it ended. Must not block. `peer` is the address at the other end, None if nothing was connected."""
+
+
+_recording: ContextVar[tuple[Ledger, str] | None] = ContextVar("recording", default=None)
+
+
+@contextlib.contextmanager
+def recorded(ledger: Ledger, purpose: str) -> Iterator[None]:
+    """Every request made in this context becomes one line of `ledger`.
+
+    A request may name a purpose of its own ("preflight", "count") with `extensions={"purpose": ...}`.
+    """
+    token = _recording.set((ledger, purpose))
+    try:
+        yield
+    finally:
+        _recording.reset(token)
+
+
+def transport_httpx(address: ServerAddress, *, proxy: str | None = None) -> httpx.AsyncBaseTransport:
+    """A door for clients of httpx. Raises `AddressRefused` for a proxy where none may be."""
+    import httpcore
+    import httpx
+
+    return cast("httpx.AsyncBaseTransport", _transport(httpx, httpcore, address, proxy))
+
+
+def transport_httpx2(address: ServerAddress, *, proxy: str | None = None) -> httpx2.AsyncBaseTransport:
+    """A door for clients of httpx2. Raises `AddressRefused` for a proxy where none may be."""
+    import httpcore2
+    import httpx2
+
+    return cast("httpx2.AsyncBaseTransport", _transport(httpx2, httpcore2, address, proxy))
+
+
+def client(
+    address: ServerAddress, *, headers: Mapping[str, str] | None = None, timeout: float | None = 10.0
+) -> httpx.AsyncClient:
+    """A client that can talk to `address` only, with its URL as base. The caller closes it.
+
+    `timeout` is for each single step in seconds. Compressed answers are not asked for: 200 kB of gzip can be 200 MB.
+    """
+    import httpx
+
+    return httpx.AsyncClient(
+        base_url=address.url,
+        transport=transport_httpx(address),
+        trust_env=False,
+        follow_redirects=False,
+        timeout=timeout,
+        headers={"accept-encoding": "identity", **(headers or {})},
+    )
+
+
+@dataclass(slots=True)
+class _Line:
+    """One request on its way: counted always, written down where there is a ledger."""
+
+    ledger: Ledger | None
+    row: int
+    peer: str | None = None
+    sent: int = 0
+    received: int = 0
+    is_closed: bool = False
+
+    def close(self, verdict: Verdict, detail: str) -> None:
+        """Only the first call counts: a body that broke is closed once more by its reader."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        if self.ledger is not None:
+            self.ledger.closed(
+                self.row, verdict=verdict, peer=self.peer, sent=self.sent, received=self.received, detail=detail
+            )
+
+
+_line: ContextVar[_Line | None] = ContextVar("line", default=None)
+"""The request that the current task is sending; set while it waits for the headers of the answer."""
+
+
+def _transport(http: Any, core: Any, address: ServerAddress, proxy: str | None) -> Any:
+    """The transport of one library; its base classes are only known here."""
+    door = type("Door", (_Door, http.AsyncBaseTransport), {})
+    body = type("DoorBody", (_Body, http.AsyncByteStream), {})
+    return door(http, core, body, address, proxy)
+
+
+class _Door:
+    """A transport that leads to one address."""
+
+    def __init__(self, http: Any, core: Any, body: Any, address: ServerAddress, proxy: str | None) -> None:
+        self._http, self._core, self._body, self._address = http, core, body, address
+        via = _parsed_proxy(core, address, proxy)
+        target = (address.host, address.port) if via is None else (via.url.host.decode("ascii"), via.url.port)
+        self._pool = core.AsyncConnectionPool(
+            ssl_context=_tls() if address.scheme == "https" else None,
+            proxy=via,
+            network_backend=_Dialler(core, *target, must_be_loopback=address.locality is Locality.THIS_MACHINE),
+            max_connections=8,
+            keepalive_expiry=5.0,
+        )
+
+    async def handle_async_request(self, request: Any) -> Any:
+        """Send one request; the body of the answer closes the ledger's line."""
+        line = await self._opened(request)
+        token = _line.set(line)
+        try:
+            self._check_target(request.url)
+            response = await self._pool.handle_async_request(self._as_core_request(request))
+        except BaseException as error:
+            line.close("refused" if isinstance(error, DoorRefused) else "failed", type(error).__name__)
+            _raise_translated(self._http, self._core, error)
+            raise
+        finally:
+            _line.reset(token)
+        return self._http.Response(
+            status_code=response.status,
+            headers=response.headers,
+            stream=self._body(self._http, self._core, response.stream, line, f"HTTP {response.status}"),
+            extensions=response.extensions,
+        )
+
+    async def aclose(self) -> None:
+        await self._pool.aclose()
+
+    async def _opened(self, request: Any) -> _Line:
+        recording = _recording.get()
+        if recording is None:
+            return _Line(None, 0)
+        ledger, purpose = recording
+        host, port = _host_and_port(request.url)
+        ours = (host, port) == (self._address.host, self._address.port)
+        row = await ledger.opened(
+            purpose=str(request.extensions.get("purpose", purpose)),
+            host=host,
+            port=port,
+            locality=self._address.locality if ours else locality_of(host),
+        )
+        return _Line(ledger, row)
+
+    def _check_target(self, url: Any) -> None:
+        asked = (url.scheme, *_host_and_port(url))
+        if asked != (self._address.scheme, self._address.host, self._address.port):
+            raise DoorRefused(f"This connection leads to {self._address.display} only, not to {asked[1]}:{asked[2]}.")
+
+    def _as_core_request(self, request: Any) -> Any:
+        url = request.url
+        return self._core.Request(
+            method=request.method,
+            url=self._core.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+            headers=request.headers.raw,
+            content=request.stream,
+            extensions=request.extensions,
+        )
+
+
+class _Body:
+    """The body of an answer; reading or closing it ends the request's line in the ledger."""
+
+    def __init__(self, http: Any, core: Any, stream: Any, line: _Line, status: str) -> None:
+        self._http, self._core, self._stream, self._line, self._status = http, core, stream, line, status
+        self._whole = False
+
+    async def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        try:
+            async with contextlib.aclosing(aiter(self._stream)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except Exception as error:
+            self._line.close("failed", type(error).__name__)
+            _raise_translated(self._http, self._core, error)
+            raise
+        self._whole = True
+
+    async def aclose(self) -> None:
+        try:
+            await self._stream.aclose()
+        finally:
+            self._line.close("done", self._status if self._whole else f"{self._status}, closed before the end")
+
+
+class _Dialler:
+    """httpcore's network backend: opens sockets to one host and port."""
+
+    def __init__(self, core: Any, host: str, port: int, *, must_be_loopback: bool) -> None:
+        self._core, self._host, self._port, self._must_be_loopback = core, host, port, must_be_loopback
+        self._inner = core.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109  # the signature is httpcore's
+        local_address: str | None = None,  # noqa: ARG002
+        socket_options: Iterable[Any] | None = None,
+    ) -> _CountedStream:
+        if (host, port) != (self._host, self._port):
+            raise DoorRefused(f"This connection leads to {self._host}:{self._port} only, not to {host}:{port}.")
+        candidates = ["127.0.0.1", "::1"] if host == "localhost" else [host]
+        for last, candidate in zip((*[False] * (len(candidates) - 1), True), candidates, strict=True):
+            try:
+                stream = await self._inner.connect_tcp(candidate, port, timeout, None, socket_options)
+            except self._core.ConnectError:
+                if last:
+                    raise
+            else:
+                return await self._inspected(stream)
+        raise AssertionError("there is always a candidate")
+
+    async def connect_unix_socket(self, path: str, *_: object, **__: object) -> _CountedStream:
+        raise DoorRefused(f"This connection leads to {self._host}:{self._port} only, not to {path}.")
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
+
+    async def _inspected(self, stream: Any) -> _CountedStream:
+        """The connected socket itself says who is there; an address is only what was asked for."""
+        peer, port = stream.get_extra_info("socket").getpeername()[:2]
+        if self._must_be_loopback and not is_loopback(peer):
+            await stream.aclose()
+            raise DoorRefused(f"{self._host}:{self._port} led to {peer}:{port}, which is not this machine.")
+        return _CountedStream(stream, peer)
+
+
+class _CountedStream:
+    """A connected socket whose bytes are counted for the request that is on it (HTTP/1.1: one at a time)."""
+
+    def __init__(self, inner: Any, peer: str) -> None:
+        self._inner, self._peer = inner, peer
+        self._request: _Line | None = None
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109  # httpcore's
+        data: bytes = await self._inner.read(max_bytes, timeout)
+        if self._request is not None:
+            self._request.received += len(data)
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109  # httpcore's
+        # A pooled connection changes hands between requests, and the first sign of that is a write.
+        self._request = _line.get() or self._request
+        if self._request is not None:
+            self._request.peer = self._peer
+            self._request.sent += len(buffer)
+        await self._inner.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def start_tls(self, *arguments: Any, **named: Any) -> _CountedStream:
+        return _CountedStream(await self._inner.start_tls(*arguments, **named), self._peer)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+def _raise_translated(http: Any, core: Any, error: BaseException) -> None:
+    """Raise httpcore's failure as the library above it calls it; return if it is none of httpcore's."""
+    for name in _FAILURES:
+        if isinstance(error, getattr(core, name)):
+            raise getattr(http, name)(str(error)) from error
+
+
+def _host_and_port(url: Any) -> tuple[str, int]:
+    return url.raw_host.decode("ascii").strip("[]"), url.port or (443 if url.scheme == "https" else 80)
+
+
+def _parsed_proxy(core: Any, address: ServerAddress, proxy: str | None) -> Any:
+    """A proxy that the user configured for the cloud; nothing else may be between us and a local server."""
+    if proxy is None:
+        return None
+    if address.locality is not Locality.CLOUD:
+        raise AddressRefused(f"{address.display} is reached directly. A proxy is for addresses in the cloud only.")
+    parts = urlsplit(proxy)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise AddressRefused("Write the proxy as http://HOST:PORT or https://HOST:PORT.")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+    return core.Proxy(f"{parts.scheme}://{host}:{port}", auth=auth)
+
+
+def _tls() -> ssl.SSLContext:
+    """The system's own certificates, for both libraries.
+
+    httpx's own context would obey SSLKEYLOGFILE, which writes the keys of the connection to a file.
+    """
+    import httpx2
+
+    return httpx2.create_ssl_context(trust_env=False)
