@@ -1,0 +1,49 @@
+"""Real llama.cpp with the generated model, once per test session: what tests of backends talk to."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backends.demo_model import ensure_demo_model, make_model
+from backends.engine import EmbeddedEngine, EngineAddress
+
+
+def _served(engine: EmbeddedEngine) -> Iterator[EngineAddress]:
+    try:
+        yield asyncio.run(engine.start())
+    finally:
+        engine.close_now()
+
+
+def _need_the_wheel() -> None:
+    for library in ("xllamacpp", "gguf", "numpy"):
+        if importlib.util.find_spec(library) is None:
+            pytest.skip(f"{library} is not installed (extra `engine`)")
+
+
+@pytest.fixture(scope="session")
+def demo_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineAddress]:
+    """The demo model, served on 127.0.0.1 to two requests at once; answers end by themselves."""
+    _need_the_wheel()
+    directory = tmp_path_factory.mktemp("demo-engine")
+    model = ensure_demo_model(directory)
+    yield from _served(
+        EmbeddedEngine(model, alias="duologue-demo", data_directory=directory, threads=1, prefer_wheel=True)
+    )
+
+
+@pytest.fixture(scope="session")
+def never_ending_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineAddress]:
+    """A model that never ends its answer and is slow enough to be stopped in mid-stream."""
+    _need_the_wheel()
+    directory: Path = tmp_path_factory.mktemp("never-ending-engine")
+    model = directory / "never-ending.gguf"
+    make_model(model, end_chance=0.0, layers=16, feed_forward=1536)
+    yield from _served(
+        EmbeddedEngine(model, alias="never-ending", data_directory=directory, threads=1, prefer_wheel=True)
+    )
