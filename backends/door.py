@@ -15,24 +15,25 @@ with the library as an argument; `Any` is for what comes out of that argument, a
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
 import anyio
 
 from backends.address import AddressRefused, ServerAddress, is_loopback, locality_of
 from backends.base import Locality
+from backends.ledger import Ledger, Verdict, current, recorded
+
+__all__ = ["DoorRefused", "Ledger", "client", "recorded", "transport_httpx", "transport_httpx2"]
 
 if TYPE_CHECKING:
     import ssl
 
     import httpx
     import httpx2
-
-Verdict = Literal["done", "failed", "refused"]
 
 # Most specific first: httpcore and httpx give the same names to the same failures.
 _FAILURES = (
@@ -44,34 +45,6 @@ _FAILURES = (
 
 class DoorRefused(OSError):
     """Something was asked of a door that leads elsewhere; nothing was sent."""
-
-
-class Ledger(Protocol):
-    """Where requests are written down."""
-
-    async def opened(self, *, purpose: str, host: str, port: int, locality: Locality) -> int:
-        """Store a line and return its number. Awaited before the first byte of the request is written."""
-
-    def closed(
-        self, row: int, *, verdict: Verdict, peer: str | None, sent: int, received: int, detail: str = ""
-    ) -> None:
-        """Say how it ended. Must not block. `peer` is the address at the other end, None if nothing was connected."""
-
-
-_recording: ContextVar[tuple[Ledger, str] | None] = ContextVar("recording", default=None)
-
-
-@contextlib.contextmanager
-def recorded(ledger: Ledger, purpose: str) -> Iterator[None]:
-    """Every request made in this context becomes one line of `ledger`.
-
-    A request may name a purpose of its own ("preflight", "count") with `extensions={"purpose": ...}`.
-    """
-    token = _recording.set((ledger, purpose))
-    try:
-        yield
-    finally:
-        _recording.reset(token)
 
 
 def transport_httpx(address: ServerAddress, *, proxy: str | None = None) -> httpx.AsyncBaseTransport:
@@ -181,19 +154,18 @@ class _Door:
         await self._pool.aclose()
 
     async def _opened(self, request: Any) -> _Line:
-        recording = _recording.get()
+        recording = current()
         if recording is None:
             return _Line(None, 0)
-        ledger, purpose = recording
         host, port = _host_and_port(request.url)
         ours = (host, port) == (self._address.host, self._address.port)
-        row = await ledger.opened(
-            purpose=str(request.extensions.get("purpose", purpose)),
+        row = await recording.ledger.opened(
+            purpose=str(request.extensions.get("purpose", recording.purpose)),
             host=host,
             port=port,
             locality=self._address.locality if ours else locality_of(host),
         )
-        return _Line(ledger, row)
+        return _Line(recording.ledger, row)
 
     def _check_target(self, url: Any) -> None:
         asked = (url.scheme, *_host_and_port(url))

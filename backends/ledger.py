@@ -42,7 +42,10 @@ _recording: ContextVar[Recording | None] = ContextVar("recording", default=None)
 
 @contextmanager
 def recorded(ledger: Ledger, purpose: str) -> Iterator[None]:
-    """Have every request made inside, by this task, written to `ledger`."""
+    """Have every request made inside, by this task, written to `ledger`.
+
+    A request may name a purpose of its own ("preflight", "count") with `extensions={"purpose": ...}`.
+    """
     token = _recording.set(Recording(ledger, purpose))
     try:
         yield
