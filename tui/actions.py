@@ -1,0 +1,85 @@
+"""Everything a person can do, once: id, key, words, slash command. Bindings, palette and slash commands come from it.
+
+An action is a method `action_<name>` of the chat screen. Keys are defaults; `[keys]` in the configuration changes
+them by id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to do."""
+
+    name: str
+    """The method's name, and the last part of the binding id."""
+    keys: str
+    """Comma-separated default keys; "" where only the palette and the slash command reach it."""
+    title: str
+    help: str
+    slash: str = ""
+    """The command that does it, without the slash; an argument may follow."""
+    priority: bool = False
+    """True: works wherever the focus is, before the prompt sees the key."""
+
+    @property
+    def id(self) -> str:
+        """What `[keys]` calls it."""
+        return f"chat.{self.name}"
+
+    @property
+    def binding(self) -> Binding:
+        """The key binding."""
+        return Binding(
+            self.keys, self.name, self.title, id=self.id, show=False, priority=self.priority, tooltip=self.help
+        )
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("stop", "escape", "Stop", "Stop both answers, or the picked side's; what has arrived is kept", "stop"),
+    Action("retry", "ctrl+r", "Retry", "Ask again as a new variant; nothing is overwritten", "retry", priority=True),
+    Action("new_session", "ctrl+n", "New session", "Start a new session", "new", priority=True),
+    Action("sessions", "ctrl+o", "Sessions", "Open a saved session", "open", priority=True),
+    Action("models", "f5", "Models", "Choose the model of a side", "model", priority=True),
+    Action("layout", "f3", "Layout", "Both columns, left, right, stacked", "layout", priority=True),
+    Action("key", "f9", "API key", "Put your Anthropic API key into the keyring", "key", priority=True),
+    Action(
+        "confidential",
+        "f8",
+        "Confidential",
+        "From now on only models on this machine; one-way",
+        "confidential",
+        priority=True,
+    ),
+    Action("help", "f1", "Keys", "All keys that are active now", "help", priority=True),
+    Action("follow", "ctrl+end", "Follow", "Jump to the newest text and follow it", "end"),
+    Action("adopt_left", "", "Adopt left answer", "Tell both sides the left answer from now on", "adopt left"),
+    Action("adopt_right", "", "Adopt right answer", "Tell both sides the right answer from now on", "adopt right"),
+    Action("requests", "", "Requests", "What this session sent, where, and how much", "requests"),
+    Action("demo", "", "Demo model", "Put the built-in demo model on both sides", "demo"),
+    Action("leave", "ctrl+q", "Quit", "Quit; asks only while an answer is being written", "quit", priority=True),
+)
+BY_SLASH = {action.slash: action for action in ACTIONS if action.slash}
+
+
+@dataclass(frozen=True, slots=True)
+class SlashCommand:
+    """A prompt that is a command: `/retry`, `/left What about ...`."""
+
+    name: str
+    argument: str
+
+
+def parse_slash(text: str) -> SlashCommand | None:
+    """Read a prompt as a command, or None where it is an ordinary prompt.
+
+    A path such as /etc/hosts or a line with a second slash in its first word is a prompt.
+    """
+    first, _, rest = text.strip().partition(" ")
+    if not first.startswith("/") or "/" in first[1:] or not first[1:].replace("-", "").isalpha() or "\n" in first:
+        return None
+    return SlashCommand(first[1:].lower(), rest.strip())

@@ -1,0 +1,87 @@
+"""What the app may call on, as plain callables given by `tui/cli.py`.
+
+So screens reach models, keys and the store only through here and through `conversation`, and a test hands in its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from backends import Connector, ModelInfo
+from conversation.library import Library
+from storage import Side
+
+
+@dataclass(frozen=True, slots=True)
+class KeyState:
+    """What is known about the API key, in words fit to show. Never the key itself."""
+
+    present: bool
+    words: str
+    """"in your keyring (Secret Service)", "from ANTHROPIC_API_KEY", "for this run only", "no API key yet" ..."""
+    keyring: str
+    """Name of the keyring that could keep one, or ""."""
+    problem: str = ""
+    """Why the keyring cannot be used, one sentence, or ""."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundServer:
+    """A model server that answered on this machine."""
+
+    title: str
+    models: Sequence[ModelInfo]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the command line asked for."""
+
+    left: str | None = None
+    right: str | None = None
+    session: str | None = None
+    """Id of a session to take up; already resolved."""
+    confidential: bool = False
+    offline: bool = False
+    continue_last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The world outside the screen."""
+
+    open_library: Callable[[bool], Awaitable[Library]]
+    """True: the store on disk; False: in memory only. Raises `StoreError`."""
+    connector: Callable[[Side, str], Connector]
+    """Raises `SpecError` or `AddressRefused`."""
+    default_left: str
+    default_right: str | None
+    """None: the first model that is found on this machine."""
+    find_servers: Callable[[], Awaitable[Sequence[FoundServer]]]
+    """Asks well-known loopback ports only."""
+    claude_models: Callable[[], Awaitable[Sequence[ModelInfo]]]
+    """Asks Anthropic; called only when the user opens the list. Raises `BackendError`."""
+    known_claude_models: Callable[[], Sequence[ModelInfo]]
+    """The dated list that ships with the program."""
+    key_state: Callable[[], Awaitable[KeyState]]
+    keep_key: Callable[[str], Awaitable[None]]
+    """Into the keyring. Raises `BackendError`."""
+    use_key_for_this_run: Callable[[str], None]
+    """Raises `BackendError`."""
+    engine_missing: Callable[[], str | None]
+    """Why the embedded engine cannot run, or None if it can."""
+    find_gguf_files: Callable[[], Awaitable[Sequence[Path]]]
+    preload: Callable[[], None]
+    """Begin importing the client libraries in the background."""
+    close: Callable[[], Awaitable[None]]
+    """End engines and the store."""
+    now: Callable[[], datetime]
+    local_time: Callable[[datetime], datetime]
+    key_map: Mapping[str, str] = field(default_factory=dict)
+    theme: str = "duologue-dark"
+    compose: bool = False
+    over_ssh: bool = False
+    start: Start = field(default_factory=Start)

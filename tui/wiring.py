@@ -1,0 +1,246 @@
+"""Puts the program together: which spec becomes which backend, with which address and key.
+
+`tui/cli.py` calls this and hands the parts down. A new backend is one more `case` in `Wiring.connector`. Nothing is
+imported, opened or asked before it is needed: a connector only holds an address until it is connected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, assert_never
+
+from backends import Backend, Connector, Locality, ModelInfo, ModelSpec
+from backends.address import AddressRefused, ServerAddress, parse_server
+from backends.loading import BackgroundImport
+from backends.spec import DEMO_CHAT, DEMO_MESSAGES, SpecError, parse
+from conversation.engine import Surroundings
+from conversation.library import Library
+from storage import Side
+from storage.thread import StoreThread
+from tui.settings import Settings
+
+if TYPE_CHECKING:
+    from backends.discovery import LocalServer
+    from backends.engine import EmbeddedEngine, EngineAddress
+    from backends.keys import ApiKeys
+
+HTTPS_PORT, OLLAMA_PORT, LMSTUDIO_PORT = 443, 11434, 1234
+
+
+def utc_now() -> datetime:
+    """The program's clock."""
+    return datetime.now(UTC)  # noqa: TID251 - the one place where the clock is made
+
+
+class Wiring:
+    """Everything that is made once per run of the program."""
+
+    def __init__(self, settings: Settings, *, offline: bool = False, now: Callable[[], datetime] = utc_now) -> None:
+        self.settings = settings
+        self.offline = offline
+        self.now = now
+        self._engines: dict[str, EmbeddedEngine] = {}
+        self.claude_import = BackgroundImport(_load_claude)
+        self.local_import = BackgroundImport(_load_local)
+
+    def store(self, *, keep: bool = True) -> StoreThread:
+        """The conversation store; `keep=False`: in memory, gone with the program."""
+        return StoreThread(self.settings.database if keep else None, now=self.now)
+
+    def surroundings(self) -> Surroundings:
+        """What conversations need of the world."""
+        return Surroundings(self.now, max_output_tokens=self.settings.max_output_tokens)
+
+    def library(self, store: StoreThread) -> Library:
+        """All conversations of a store."""
+        return Library(store, self.saved_connector, self.surroundings())
+
+    @cached_property
+    def keys(self) -> ApiKeys:
+        """The API keys."""
+        from backends.keys import ApiKeys
+
+        return ApiKeys(environment=self.settings.environment_key, environment_host=self.claude_address.host)
+
+    @property
+    def claude_address(self) -> ServerAddress:
+        """Where Claude is asked. Raises `AddressRefused`."""
+        return parse_server(
+            self.settings.claude_url, default_port=HTTPS_PORT, trusted_hosts=self.settings.trusted_hosts
+        )
+
+    @property
+    def ollama_address(self) -> ServerAddress:
+        """Where Ollama is asked. Raises `AddressRefused`."""
+        return parse_server(
+            self.settings.ollama_url, default_port=OLLAMA_PORT, trusted_hosts=self.settings.trusted_hosts
+        )
+
+    @property
+    def lmstudio_address(self) -> ServerAddress:
+        """Where LM Studio is asked. Raises `AddressRefused`."""
+        return parse_server(
+            self.settings.lmstudio_url, default_port=LMSTUDIO_PORT, trusted_hosts=self.settings.trusted_hosts
+        )
+
+    def connector(self, side: Side, text: str) -> Connector:
+        """What a model's name stands for.
+
+        Raises `SpecError` or `AddressRefused`, whose texts are fit to show; with `offline`, `SpecError` for a cloud.
+        """
+        spec = parse(text)
+        connector = self._connector(side, spec)
+        if self.offline and connector.locality is not Locality.THIS_MACHINE:
+            raise SpecError(f"{spec} is not on this machine, and the program runs with --offline.")
+        return connector
+
+    def saved_connector(self, side: Side, text: str) -> Connector | None:
+        """The same for a name out of the store; None where it can no longer be asked."""
+        try:
+            return self.connector(side, text)
+        except (SpecError, AddressRefused):
+            return None
+
+    def _connector(self, side: Side, spec: ModelSpec) -> Connector:
+        match spec.backend:
+            case "claude":
+                # Whatever address it has (a gateway on this machine, say), Claude's words go to a cloud.
+                address = self.claude_address
+                return Connector(spec, Locality.CLOUD, lambda: self._claude(spec, address), self.claude_import.wait)
+            case "ollama":
+                address = self.ollama_address
+                return Connector(spec, address.locality, lambda: self._ollama(spec, address), self.local_import.wait)
+            case "lmstudio":
+                address = self.lmstudio_address
+                return Connector(spec, address.locality, lambda: self._openai(spec, address), self.local_import.wait)
+            case "openai":
+                address = parse_server(spec.url, default_port=HTTPS_PORT, trusted_hosts=self.settings.trusted_hosts)
+                return Connector(spec, address.locality, lambda: self._openai(spec, address), self.local_import.wait)
+            case "gguf":
+                return Connector(spec, Locality.THIS_MACHINE, lambda: self._gguf(spec), self.local_import.wait)
+            case "demo":
+                protocol = spec.model or (DEMO_MESSAGES if side is Side.LEFT else DEMO_CHAT)
+                chosen = ModelSpec("demo", protocol)
+                wait = self.claude_import.wait if protocol == DEMO_MESSAGES else self.local_import.wait
+                return Connector(chosen, Locality.THIS_MACHINE, lambda: self._demo(chosen), wait)
+            case _:
+                assert_never(spec.backend)
+
+    def _claude(self, spec: ModelSpec, address: ServerAddress) -> Backend:
+        from backends.claude import ClaudeBackend
+
+        return ClaudeBackend(
+            spec,
+            address=address,
+            key=lambda: self.keys.get(address.host),
+            proxy=self.settings.claude_proxy,
+            max_output_tokens=self.settings.max_output_tokens,
+            prices=self.settings.prices_file,
+        )
+
+    def _ollama(self, spec: ModelSpec, address: ServerAddress) -> Backend:
+        from backends.ollama import OllamaBackend
+
+        return OllamaBackend(spec.model, address, context_tokens=self.settings.ollama_context_tokens)
+
+    def _openai(self, spec: ModelSpec, address: ServerAddress) -> Backend:
+        from backends.openai_compatible import OpenAICompatibleBackend
+
+        flavour = "lmstudio" if spec.backend == "lmstudio" else None
+        return OpenAICompatibleBackend(spec, address, flavour=flavour)
+
+    def _gguf(self, spec: ModelSpec) -> Backend:
+        path = Path(spec.model).expanduser()
+        return self._embedded(spec, self._engine(str(path), lambda: path, alias=path.stem))
+
+    def _demo(self, spec: ModelSpec) -> Backend:
+        return self._embedded(spec, self.demo_engine)
+
+    @property
+    def demo_engine(self) -> EmbeddedEngine:
+        """The engine that serves the generated demo model."""
+        from backends.demo_model import ensure_demo_model
+
+        return self._engine("demo:", lambda: ensure_demo_model(self.settings.data_directory), alias="duologue-demo")
+
+    def _engine(self, name: str, model: Callable[[], Path], *, alias: str) -> EmbeddedEngine:
+        from backends.engine import EmbeddedEngine
+
+        if name not in self._engines:
+            self._engines[name] = EmbeddedEngine(
+                model,
+                alias=alias,
+                data_directory=self.settings.data_directory,
+                context_tokens=self.settings.engine_context_tokens,
+                llama_server=self.settings.llama_server,
+            )
+        return self._engines[name]
+
+    def _embedded(self, spec: ModelSpec, engine: EmbeddedEngine) -> Backend:
+        from backends.engine import EmbeddedBackend
+
+        def connect(at: EngineAddress) -> Backend:
+            address = parse_server(at.url, default_port=HTTPS_PORT)
+            if spec.backend == "demo" and spec.model == DEMO_MESSAGES:
+                from backends.claude import ClaudeBackend
+                from backends.keys import checked_key
+
+                key = checked_key(at.api_key)
+
+                async def engine_key() -> object:
+                    return key
+
+                return ClaudeBackend(spec, address=address, key=engine_key, api_model=at.model, demo=True)
+            from backends.openai_compatible import OpenAICompatibleBackend
+
+            return OpenAICompatibleBackend(
+                spec, address, api_key=at.api_key, flavour="llama-server", ours=True, api_model=at.model
+            )
+
+        return EmbeddedBackend(spec, engine, connect)
+
+    async def local_servers(self) -> list[LocalServer]:
+        """Ask the well-known ports of this machine (and nothing else) what is there. Raises `AddressRefused`."""
+        await self.local_import.wait()
+        from backends.discovery import local_servers
+
+        return await local_servers(ollama=self.ollama_address)
+
+    async def first_local_model(self) -> ModelInfo | None:
+        """The model to put on the local side when the user named none."""
+        servers = await self.local_servers()
+        models = [model for server in servers for model in server.models if model.locality is Locality.THIS_MACHINE]
+        return next((model for model in models if model.loaded), models[0] if models else None)
+
+    async def claude_models(self) -> list[ModelInfo]:
+        """Ask Anthropic which models there are; only when the user opens the list. Raises `BackendError`."""
+        await self.claude_import.wait()
+        from backends.claude import models
+
+        address = self.claude_address
+        return await models(address, lambda: self.keys.get(address.host), proxy=self.settings.claude_proxy)
+
+    async def aclose(self) -> None:
+        """End the engines."""
+        for engine in self._engines.values():
+            await engine.aclose()
+
+    def close_now(self) -> None:
+        """End the engines without an event loop, on the way out of a signal or an error."""
+        for engine in self._engines.values():
+            engine.close_now()
+
+
+def _load_claude() -> None:
+    from backends import claude
+
+    claude.preload()
+
+
+def _load_local() -> None:
+    from backends import discovery, ollama, openai_compatible  # noqa: F401 - this is the late import
+
+    ollama.preload()
