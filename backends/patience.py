@@ -43,62 +43,64 @@ CLOUD = Patience(first_content=60.0)
 
 
 class Watch:
-    """Holds one answer to its `Patience`. Starts at construction."""
+    """Holds one answer to its `Patience`. Starts at construction.
+
+    Only time spent waiting on the server counts towards the silence; a slow reader on our side does not.
+    """
 
     def __init__(self, patience: Patience, server: str) -> None:
         self._patience = patience
         self._server = server
         self._end = time.monotonic() + patience.total
-        self._next = time.monotonic() + patience.first_content
+        self._silence = patience.first_content
+        """Seconds that the server may still be silent."""
         self._text = 0
         self._events = 0
 
     async def wait(self, step: Awaitable[T]) -> T:
         """The result of `step`; raises `TimedOut` when a limit passes first."""
+        start = time.monotonic()
+        allowed = min(self._silence, self._end - start)
         try:
-            # This only cancels a step that waits: a server that always has more to say is caught below.
-            async with asyncio.timeout(max(0.0, self._left())):
+            async with asyncio.timeout(max(0.0, allowed)):
                 result = await step
         except TimeoutError as error:
             raise self._timed_out() from error
-        if self._left() <= 0:
+        finally:
+            self._silence -= time.monotonic() - start
+        # The timeout only cancels a step that waits; a server that always has more to say is caught here.
+        if self._silence <= 0 or time.monotonic() >= self._end:
             raise self._timed_out()
         return result
 
     def progressed(self) -> None:
         """The server showed that it is at work (reading the prompt, loading): the wait for content starts anew."""
-        self._next = time.monotonic() + self._patience.first_content
+        self._silence = self._patience.first_content
 
     def received(self, text: str) -> None:
         """Count a piece of text or thinking; raises `BrokenStream` when the answer outgrows its limit."""
         self._text += len(text)
         if text:
-            self._next = time.monotonic() + self._patience.idle
+            self._silence = self._patience.idle
         if self._text > self._patience.text:
-            raise BrokenStream(
-                f"{self._server} sent more than {self._patience.text:,} characters, so the answer was cut there. "
-                "Retry, or ask for less at once."
-            )
+            raise self._outgrown(self._patience.text, "characters")
 
     def event(self) -> None:
         """Count one piece of any kind; raises `BrokenStream` when there are too many."""
         self._events += 1
         if self._events > self._patience.events:
-            raise BrokenStream(
-                f"{self._server} sent more than {self._patience.events:,} pieces, so the answer was cut there. "
-                "Retry, or ask for less at once."
-            )
+            raise self._outgrown(self._patience.events, "pieces")
 
-    def _left(self) -> float:
-        return min(self._end, self._next) - time.monotonic()
+    def _outgrown(self, limit: int, unit: str) -> BrokenStream:
+        return BrokenStream(
+            f"{self._server} sent more than {limit:,} {unit}, so the answer was cut there. Ask for less at once."
+        )
 
     def _timed_out(self) -> TimedOut:
-        if self._end <= self._next:
-            return TimedOut(
-                f"{self._server} was still answering after {self._patience.total:g} seconds. Ask for less at once."
-            )
-        seconds = self._patience.first_content if not self._text else self._patience.idle
-        what = "gave no answer" if not self._text else "sent nothing more"
-        return TimedOut(
-            f"{self._server} {what} for {seconds:g} seconds. See whether it is busy or stuck, then retry."
-        )
+        if time.monotonic() >= self._end:
+            seconds = f"{self._patience.total:g} seconds"
+            return TimedOut(f"{self._server} was still not done after {seconds}. Ask for less at once.")
+        if self._text:
+            return TimedOut(f"{self._server} sent nothing more for {self._patience.idle:g} seconds. Retry.")
+        seconds = f"{self._patience.first_content:g} seconds"
+        return TimedOut(f"{self._server} gave no answer for {seconds}. See whether it is busy or stuck, then retry.")
