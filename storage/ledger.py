@@ -1,0 +1,116 @@
+"""The egress ledger: one row per request that any backend makes, committed before the first byte is sent."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+
+from storage import rows
+from storage.database import Database, Value
+from storage.errors import NotFound, Refused
+from storage.records import RequestRecord
+
+_INSERT = (
+    "INSERT INTO requests (session_id, reply_id, opened, purpose, host, port, locality, verdict)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+# A request that was never closed counts: the program died, and what it sent is not known to be nothing.
+_CLOUD_TURNS = """
+SELECT count(*) FROM (
+  SELECT r.turn_id FROM turns t JOIN replies r ON r.turn_id = t.id
+  WHERE t.session_id = ?1 AND r.locality = 'cloud'
+  UNION
+  SELECT r.turn_id FROM requests q JOIN replies r ON r.id = q.reply_id
+  WHERE q.session_id = ?1 AND q.locality = 'cloud' AND (q.bytes_sent > 0 OR q.verdict = 'open')
+)
+"""
+
+
+class LedgerTable:
+    """All that `Store` does with the ledger."""
+
+    _db: Database
+
+    def open_request(
+        self,
+        *,
+        session_id: str | None,
+        reply_id: int | None,
+        opened: datetime,
+        purpose: str,
+        host: str,
+        port: int,
+        locality: str,
+    ) -> int:
+        """Record that a request is about to be made; returns its id.
+
+        Raises `Refused` when the session is confidential and the place is neither this machine nor the user's
+        network: then the attempt stands in the ledger as refused, and nothing may be sent.
+        """
+        values = (session_id, reply_id, rows.time_text(opened), purpose, host, port, locality)
+        try:
+            with self._db.transaction():
+                return self._insert(values, "open")
+        except Refused:
+            with self._db.transaction():
+                refused = self._insert(values, "refused")
+                self._db.write("UPDATE requests SET closed = opened WHERE id = ?", (refused,))
+            raise
+
+    def close_request(
+        self,
+        request_id: int,
+        *,
+        closed: datetime,
+        verdict: str,
+        peer: str | None,
+        bytes_sent: int,
+        bytes_received: int,
+        detail: str = "",
+    ) -> None:
+        """Record how a request ended. Raises `NotFound`."""
+        with self._db.transaction():
+            changed = self._db.write(
+                "UPDATE requests"
+                " SET closed = ?, verdict = ?, peer = ?, bytes_sent = ?, bytes_received = ?, detail = ? WHERE id = ?",
+                (rows.time_text(closed), verdict, peer, bytes_sent, bytes_received, detail, request_id),
+            )
+            if not changed.rowcount:
+                raise NotFound(f"The ledger has no request {request_id}. Start the program again.")
+
+    def requests(self, session_id: str | None = None) -> list[RequestRecord]:
+        """The ledger of one session, or the whole one; oldest first."""
+        if session_id is None:
+            found = self._db.rows("SELECT * FROM requests ORDER BY id")
+        else:
+            found = self._db.rows("SELECT * FROM requests WHERE session_id = ? ORDER BY id", (session_id,))
+        return [_request(row) for row in found]
+
+    def cloud_turns(self, session_id: str) -> int:
+        """Of how many turns something was sent to a cloud, or may have been."""
+        return self._db.number(_CLOUD_TURNS, (session_id,))
+
+    def _insert(self, values: tuple[Value, ...], verdict: str) -> int:
+        cursor = self._db.write(_INSERT, (*values, verdict))
+        assert cursor.lastrowid is not None  # noqa: S101 - an INSERT of one row always has one
+        return cursor.lastrowid
+
+
+def _request(row: sqlite3.Row) -> RequestRecord:
+    return RequestRecord(
+        id=row["id"],
+        session_id=row["session_id"],
+        reply_id=row["reply_id"],
+        opened=rows.time(row["opened"]),
+        purpose=row["purpose"],
+        host=row["host"],
+        port=row["port"],
+        peer=row["peer"],
+        locality=row["locality"],
+        verdict=row["verdict"],
+        bytes_sent=row["bytes_sent"],
+        bytes_received=row["bytes_received"],
+        closed=rows.optional_time(row["closed"]),
+        detail=row["detail"],
+    )

@@ -1,0 +1,285 @@
+"""How the file came to its present shape: numbered steps, appended and never edited.
+
+A new database walks the same steps as an old one. Each step runs in its own BEGIN IMMEDIATE transaction with
+`user_version` set inside and read again under the lock, so that a process that is killed, or two that start at once,
+leave a whole version. sqlite-utils does the parts of the schema that it is good at; it knows no CHECK, so tables with
+checks are plain SQL. It is imported only when a step is pending: 0.2 s that no ordinary start pays.
+
+All tables are STRICT. Times are UTC text like 2026-03-01T09:30:00.000Z, which sorts by time. Ids of turns, replies
+and requests are never used again (AUTOINCREMENT): a second program that still writes to a deleted reply must not hit
+another session's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from storage.errors import corrupt, newer_version
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database as Schema
+    from sqlite_utils.db import ForeignKey
+
+    from storage.database import Database
+
+APPLICATION_ID = 0x44554F4C
+""""DUOL": tells our files from other programs' databases."""
+
+Step = Callable[["Schema"], None]
+
+
+def _conversations(schema: Schema) -> None:
+    # The reason for the program: sessions of turns, each with one prompt and any number of replies. Lengths are
+    # columns, so that a transcript can be laid out from covering indices, without reading its text.
+    for statement in (
+        f"PRAGMA application_id={APPLICATION_ID}",
+        """
+        CREATE TABLE sessions (
+          id TEXT NOT NULL PRIMARY KEY,
+          title TEXT NOT NULL,
+          created TEXT NOT NULL,
+          updated TEXT NOT NULL,
+          left_model TEXT,
+          right_model TEXT,
+          confidential_since TEXT,
+          system_prompt TEXT NOT NULL DEFAULT '',
+          parent_id TEXT REFERENCES sessions(id) ON DELETE SET NULL,
+          parent_turn_id INTEGER REFERENCES turns(id) ON DELETE SET NULL,
+          draft TEXT NOT NULL DEFAULT '',
+          starred INTEGER NOT NULL DEFAULT 0 CHECK (starred IN (0, 1)),
+          archived_at TEXT,
+          deleted_at TEXT,
+          origin TEXT NOT NULL DEFAULT ''
+        ) STRICT
+        """,
+        """
+        CREATE TABLE turns (
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
+          session_id TEXT NOT NULL REFERENCES sessions(id) ON DELETE CASCADE,
+          seq INTEGER NOT NULL CHECK (seq > 0),
+          prompt TEXT NOT NULL,
+          prompt_chars INTEGER NOT NULL,
+          asked TEXT NOT NULL,
+          adopted_reply_id INTEGER REFERENCES replies(id) ON DELETE SET NULL,
+          note TEXT NOT NULL DEFAULT '',
+          UNIQUE (session_id, seq)
+        ) STRICT
+        """,
+        """
+        CREATE TABLE replies (
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
+          turn_id INTEGER NOT NULL REFERENCES turns(id) ON DELETE CASCADE,
+          side TEXT NOT NULL CHECK (side IN ('left', 'right')),
+          variant INTEGER NOT NULL CHECK (variant > 0),
+          model TEXT NOT NULL,
+          outcome TEXT NOT NULL CHECK (outcome IN ('open', 'complete', 'stopped', 'failed', 'interrupted')),
+          started TEXT NOT NULL,
+          ended TEXT,
+          text TEXT NOT NULL DEFAULT '',
+          thinking TEXT NOT NULL DEFAULT '',
+          text_chars INTEGER NOT NULL DEFAULT 0,
+          thinking_chars INTEGER NOT NULL DEFAULT 0,
+          served_model TEXT,
+          digest TEXT,
+          locality TEXT,
+          error TEXT,
+          error_kind TEXT,
+          note TEXT NOT NULL DEFAULT '',
+          first_token_s REAL,
+          total_s REAL,
+          load_s REAL,
+          prompt_s REAL,
+          generation_s REAL,
+          thinking_s REAL,
+          input_tokens INTEGER,
+          output_tokens INTEGER,
+          thinking_tokens INTEGER,
+          cache_read_tokens INTEGER,
+          cache_write_tokens INTEGER,
+          estimated INTEGER NOT NULL DEFAULT 0 CHECK (estimated IN (0, 1)),
+          cost_usd REAL,
+          context_used INTEGER,
+          context_allowed INTEGER,
+          stop_reason TEXT,
+          UNIQUE (turn_id, side, variant)
+        ) STRICT
+        """,
+        "CREATE INDEX sessions_by_update ON sessions (updated DESC, id DESC, title) WHERE deleted_at IS NULL",
+        """
+        CREATE INDEX sessions_confidential ON sessions (updated DESC, id DESC, title)
+        WHERE deleted_at IS NULL AND confidential_since IS NOT NULL
+        """,
+        """
+        CREATE INDEX sessions_ordinary ON sessions (updated DESC, id DESC, title)
+        WHERE deleted_at IS NULL AND confidential_since IS NULL
+        """,
+        "CREATE INDEX sessions_forked ON sessions (parent_id) WHERE parent_id IS NOT NULL",
+        "CREATE INDEX sessions_forked_at ON sessions (parent_turn_id) WHERE parent_turn_id IS NOT NULL",
+        "CREATE INDEX turns_sizes ON turns (session_id, seq, prompt_chars)",
+        "CREATE INDEX turns_adopted ON turns (adopted_reply_id) WHERE adopted_reply_id IS NOT NULL",
+        "CREATE INDEX replies_sizes ON replies (turn_id, side, variant, text_chars, outcome, cost_usd)",
+    ):
+        schema.conn.execute(statement)
+
+
+def _parts(schema: Schema) -> None:
+    # Answers are saved while they stream: small rows, joined when the reply settles. The owner tells the open replies
+    # of a program that still runs from those of one that died.
+    schema.table("replies").add_column("owner", str)
+    schema.conn.execute("CREATE INDEX replies_open ON replies (owner) WHERE outcome = 'open'")
+    schema.table("reply_parts").create(
+        {"id": int, "reply_id": int, "text": str, "thinking": str},
+        pk="id",
+        not_null={"reply_id", "text", "thinking"},
+        foreign_keys=[_owned_by("reply_parts", "reply_id", "replies")],
+        strict=True,
+    )
+    schema.table("reply_parts").create_index(["reply_id"])
+
+
+def _ledger(schema: Schema) -> None:
+    # One row per request, committed before its first byte is sent, so that even a killed program's requests are
+    # known. It outlives the session that it is about.
+    for statement in (
+        """
+        CREATE TABLE requests (
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
+          session_id TEXT REFERENCES sessions(id) ON DELETE SET NULL,
+          reply_id INTEGER REFERENCES replies(id) ON DELETE SET NULL,
+          opened TEXT NOT NULL,
+          purpose TEXT NOT NULL,
+          host TEXT NOT NULL,
+          port INTEGER NOT NULL,
+          peer TEXT,
+          locality TEXT NOT NULL,
+          verdict TEXT NOT NULL CHECK (verdict IN ('open', 'done', 'failed', 'refused')),
+          bytes_sent INTEGER NOT NULL DEFAULT 0,
+          bytes_received INTEGER NOT NULL DEFAULT 0,
+          closed TEXT,
+          detail TEXT NOT NULL DEFAULT ''
+        ) STRICT
+        """,
+        "CREATE INDEX requests_by_session ON requests (session_id)",
+        "CREATE INDEX requests_by_reply ON requests (reply_id)",
+        # "n earlier turns were sent to Claude", without reading every reply.
+        "CREATE INDEX requests_to_cloud ON requests (session_id, reply_id) WHERE locality = 'cloud'",
+        "CREATE INDEX replies_from_cloud ON replies (turn_id) WHERE locality = 'cloud'",
+    ):
+        schema.conn.execute(statement)
+
+
+def _attachments_votes_tags(schema: Schema) -> None:
+    # What people add to a conversation: files with a prompt, a verdict on the two answers, words to find it by.
+    schema.table("attachments").create(
+        {"id": int, "turn_id": int, "name": str, "media_type": str, "size": int, "sha256": str, "content": bytes},
+        pk="id",
+        not_null={"turn_id", "name", "media_type", "size", "sha256", "content"},
+        foreign_keys=[_owned_by("attachments", "turn_id", "turns")],
+        strict=True,
+    )
+    schema.table("attachments").create_index(["turn_id"])
+    schema.conn.execute(
+        """
+        CREATE TABLE votes (
+          turn_id INTEGER PRIMARY KEY REFERENCES turns(id) ON DELETE CASCADE,
+          choice TEXT NOT NULL CHECK (choice IN ('left', 'right', 'tie', 'neither')),
+          reasons TEXT NOT NULL DEFAULT '',
+          at TEXT NOT NULL
+        ) STRICT
+        """
+    )
+    schema.table("tags").create(
+        {"session_id": str, "name": str},
+        pk=("session_id", "name"),
+        foreign_keys=[_owned_by("tags", "session_id", "sessions")],
+        strict=True,
+    )
+    schema.table("tags").create_index(["name", "session_id"])
+
+
+def _confidential_latch(schema: Schema) -> None:
+    # "Confidential" is a promise, so the database keeps it itself: a bug in one path, an older program beside this
+    # one or a line of raw SQL cannot break it. Localities other than the two named ones count as the cloud.
+    for statement in (
+        """
+        CREATE TRIGGER confidential_stays BEFORE UPDATE ON sessions
+        WHEN OLD.confidential_since IS NOT NULL
+          AND (NEW.confidential_since IS NOT OLD.confidential_since OR NEW.id IS NOT OLD.id)
+        BEGIN SELECT RAISE(ABORT, 'A confidential session stays confidential. Start a new session instead.'); END
+        """,
+        # INSERT OR REPLACE would delete the session and make an ordinary one of the same id.
+        """
+        CREATE TRIGGER confidential_is_not_replaced BEFORE INSERT ON sessions
+        WHEN (SELECT confidential_since FROM sessions WHERE id = NEW.id) IS NOT NULL
+        BEGIN SELECT RAISE(ABORT, 'A confidential session cannot be replaced. Start a new session instead.'); END
+        """,
+        """
+        CREATE TRIGGER confidential_is_inherited BEFORE INSERT ON sessions
+        WHEN NEW.confidential_since IS NULL AND (
+          (SELECT confidential_since FROM sessions WHERE id = NEW.parent_id) IS NOT NULL
+          OR (SELECT s.confidential_since FROM turns t JOIN sessions s ON s.id = t.session_id
+              WHERE t.id = NEW.parent_turn_id) IS NOT NULL)
+        BEGIN SELECT RAISE(ABORT, 'What comes from a confidential session is confidential. Mark the new one so.'); END
+        """,
+        """
+        CREATE TRIGGER turns_do_not_move BEFORE UPDATE OF session_id ON turns
+        WHEN NEW.session_id IS NOT OLD.session_id
+        BEGIN SELECT RAISE(ABORT, 'A turn stays in its session. Copy its text instead.'); END
+        """,
+        """
+        CREATE TRIGGER replies_do_not_move BEFORE UPDATE OF turn_id ON replies WHEN NEW.turn_id IS NOT OLD.turn_id
+        BEGIN SELECT RAISE(ABORT, 'A reply stays in its turn. Copy its text instead.'); END
+        """,
+        """
+        CREATE TRIGGER confidential_stays_here BEFORE INSERT ON requests
+        WHEN NEW.verdict <> 'refused' AND NEW.locality NOT IN ('this machine', 'your network')
+          AND (SELECT confidential_since FROM sessions WHERE id = NEW.session_id) IS NOT NULL
+        BEGIN SELECT RAISE(ABORT, 'The session is confidential and stays off the cloud. Choose a local model.'); END
+        """,
+        """
+        CREATE TRIGGER requests_keep_their_aim BEFORE UPDATE OF host, port, locality, session_id ON requests
+        WHEN NEW.host IS NOT OLD.host OR NEW.port IS NOT OLD.port OR NEW.locality IS NOT OLD.locality
+          OR (NEW.session_id IS NOT NULL AND NEW.session_id IS NOT OLD.session_id)
+        BEGIN SELECT RAISE(ABORT, 'The ledger keeps where a request went. Add a new line instead.'); END
+        """,
+    ):
+        schema.conn.execute(statement)
+
+
+def _owned_by(table: str, column: str, parent: str) -> ForeignKey:
+    """A foreign key whose rows go when their parent goes."""
+    from sqlite_utils.db import ForeignKey
+
+    return ForeignKey(table, column, parent, "id", on_delete="CASCADE")
+
+
+STEPS: tuple[Step, ...] = (_conversations, _parts, _ledger, _attachments_votes_tags, _confidential_latch)
+"""In order; the n-th makes version n."""
+
+
+def version(database: Database, steps: Sequence[Step] = STEPS) -> int:
+    """The version that the file has; 0 for an empty one. Changes nothing.
+
+    Raises `NewerVersion`, or `Corrupt` when the database is another program's.
+    """
+    found = database.number("PRAGMA user_version")
+    empty = database.number("SELECT count(*) FROM sqlite_schema") == 0
+    if not (empty and found == 0) and database.number("PRAGMA application_id") != APPLICATION_ID:
+        raise corrupt(database.place)
+    if found > len(steps):
+        raise newer_version(database.place, found, len(steps))
+    return found
+
+
+def migrate(database: Database, steps: Sequence[Step] = STEPS) -> None:
+    """Bring the file up to date, one whole step at a time. Raises `StoreError`."""
+    while version(database, steps) < len(steps):
+        from sqlite_utils import Database as Schema
+
+        with database.transaction():
+            done = version(database, steps)  # another program may just have made the step
+            if done < len(steps):
+                schema = Schema(database.connection, execute_plugins=False, recursive_triggers=False)
+                steps[done](schema)
+                database.write(f"PRAGMA user_version={done + 1}")

@@ -1,0 +1,314 @@
+"""The one thread that writes: an event loop hands it work, and it holds the only writing connection.
+
+What is asked for happens in the order in which it was asked. Text of running answers is only put on a list by
+`append`, which costs the event loop next to nothing; a timer of this thread, not a check per token, writes it down
+every `flush_seconds`, so that a killed program loses at most that much. Text that cannot be written (a locked file, a
+full disk) stays in memory and is tried again; a reply is never settled without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Concatenate, ParamSpec, TypeVar, assert_never
+
+from storage import files
+from storage.errors import AlreadySettled, DiskFull, StoreError
+from storage.store import Store
+from storage.turns import Part
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_CLOSE_SECONDS = 15.0
+"""How long `close` waits for a disk that does not answer; the thread does not keep the process alive."""
+
+
+class StoreThread:
+    """A store for writing in its own thread, and one for reading in the caller's."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        now: Callable[[], datetime],
+        flush_seconds: float = 0.25,
+        on_problem: Callable[[StoreError], None] | None = None,
+    ) -> None:
+        """`path` None means in memory. `on_problem` hears, in the event loop's thread, what nobody waits for."""
+        self._path = path
+        self._now = now
+        self._on_problem = on_problem or (lambda _: None)
+        self._writer = _Writer(path, flush_seconds, self._report)
+        self._opened: Future[Store] = Future()
+        self._thread = threading.Thread(target=self._serve, name="duologue-store", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._reader: Store | None = None
+        self._closing = False
+        self._untold: deque[StoreError] = deque()
+
+    async def start(self) -> None:
+        """Open, migrate and repair the store. Raises `StoreError`.
+
+        After `ReadOnly`, `Store.open(path, read_only=True)` still reads what was saved.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._opened.set_running_or_notify_cancel()
+        self._thread.start()
+        store = await asyncio.wrap_future(self._opened)
+        self._reader = store.another()
+
+    async def run(self, function: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a method of `Store` in the thread and wait for its result: `await thread.run(Store.turn, 7)`.
+
+        Once asked for it happens, even if the caller is cancelled meanwhile. Raises `StoreError`.
+        """
+        future = self._ask(function, *args, **kwargs)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            future.add_done_callback(self._report_failure)
+            raise
+
+    def post(self, function: Callable[Concatenate[Store, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Call a method of `Store` in the thread, in order, without waiting; its failure goes to `on_problem`."""
+        self._ask(function, *args, **kwargs).add_done_callback(self._report_failure)
+
+    def append(self, reply_id: int, text: str, *, thinking: bool = False) -> None:
+        """Take the next piece of a running answer; it is written down within `flush_seconds`."""
+        self._writer.append(reply_id, text, thinking=thinking)
+
+    @property
+    def reader(self) -> Store:
+        """A read-only store for short synchronous reads in the event loop's thread."""
+        if self._reader is None:
+            raise _not_open()
+        return self._reader
+
+    def close(self) -> None:
+        """Write down all that waits, stop the thread, close the file.
+
+        Safe to call twice, and from a signal handler.
+        """
+        if not self._closing:
+            self._closing = True
+            self._writer.queue.put(_Stop())
+        if self._reader is not None:
+            self._reader.close()  # first: the last connection to close folds the write-ahead log into the file
+        if self._thread.is_alive():
+            self._thread.join(_CLOSE_SECONDS)
+        while self._untold:
+            self._on_problem(self._untold.popleft())
+
+    def _ask(self, function: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        future: Future[R] = Future()
+        # Running from the start: a caller's cancellation then leaves the work, and its place in the queue, alone.
+        future.set_running_or_notify_cancel()
+
+        def work(store: Store) -> None:
+            future.set_result(function(store, *args, **kwargs))
+
+        if self._closing or not self._thread.is_alive():
+            future.set_exception(_not_open())
+        else:
+            needs_all_text = function == Store.settle_reply
+            self._writer.queue.put(_Call(work, future.set_exception, needs_all_text=needs_all_text))
+        return future
+
+    def _serve(self) -> None:
+        try:
+            store = self._writer.open(self._now)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to `start`, which waits for it
+            self._opened.set_exception(error)
+            return
+        self._opened.set_result(store)
+        try:
+            self._writer.work_off(store)
+        finally:
+            store.close()
+            self._writer.refuse_the_rest()
+
+    def _report_failure(self, future: Future[R]) -> None:
+        match future.exception():
+            case None:
+                pass
+            case StoreError() as error:
+                self._report(error)
+            case bug:
+                error = StoreError(f"A change could not be saved ({type(bug).__name__}). Please report this.")
+                error.__cause__ = bug
+                self._report(error)
+
+    def _report(self, error: StoreError) -> None:
+        """Tell of a problem, from any thread."""
+        if self._closing or self._loop is None:
+            self._untold.append(error)  # `close` blocks the event loop, so it tells by itself
+            return
+        try:
+            self._loop.call_soon_threadsafe(self._on_problem, error)
+        except RuntimeError:
+            self._untold.append(error)  # the loop has ended before us
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One piece of work."""
+
+    work: Callable[[Store], None]
+    fail: Callable[[Exception], None]
+    needs_all_text: bool
+    """True: not to be done while text of answers is still unwritten."""
+
+
+@dataclass(frozen=True, slots=True)
+class _TextCame:
+    """Starts the timer; sent when text comes and the timer does not run."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """The last thing to do."""
+
+
+class _Unwritten:
+    """The text of one running answer that is not on disk yet."""
+
+    __slots__ = ("text", "thinking")
+
+    def __init__(self) -> None:
+        self.text: list[str] = []
+        self.thinking: list[str] = []
+
+
+class _Writer:
+    """The thread's side: does what is in the queue, and writes text down when its time has come."""
+
+    def __init__(self, path: Path | None, flush_seconds: float, report: Callable[[StoreError], None]) -> None:
+        self._path = path
+        self._flush_seconds = flush_seconds
+        self._report = report
+        # SimpleQueue and deque: their operations are atomic, so a signal handler may use them at any moment.
+        self.queue: SimpleQueue[_Call | _TextCame | _Stop] = SimpleQueue()
+        self._appended: deque[tuple[int, str, bool]] = deque()
+        self._timer_asked = False
+        self._unwritten: dict[int, _Unwritten] = {}
+        self._due: float | None = None
+        self._reported: type[StoreError] | None = None
+
+    def append(self, reply_id: int, text: str, *, thinking: bool) -> None:
+        """Take text, on any thread."""
+        self._appended.append((reply_id, text, thinking))
+        if not self._timer_asked:
+            self._timer_asked = True
+            self.queue.put(_TextCame())
+
+    def open(self, now: Callable[[], datetime]) -> Store:
+        """Open the file and settle what dead programs left open."""
+        store = self._with_reserve(lambda: Store.open(self._path))
+        try:
+            self._with_reserve(lambda: store.repair_open_replies(now()))
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def work_off(self, store: Store) -> None:
+        """Do what is in the queue until it says stop."""
+        while True:
+            match self._next():
+                case None:
+                    pass
+                case _TextCame():
+                    self._due = self._due or time.monotonic() + self._flush_seconds
+                case _Call() as call:
+                    self._perform(store, call)
+                case _Stop():
+                    self._flush(store)
+                    return
+                case never:
+                    assert_never(never)
+            if self._due is not None and time.monotonic() >= self._due:
+                self._flush(store)
+
+    def refuse_the_rest(self) -> None:
+        """Answer whoever still waits when the thread ends."""
+        while not self.queue.empty():
+            match self.queue.get():
+                case _Call() as call:
+                    call.fail(_not_open())
+                case _:
+                    pass
+
+    def _next(self) -> _Call | _TextCame | _Stop | None:
+        """The next thing to do; None when it is time to write text down."""
+        left = None if self._due is None else max(0.0, self._due - time.monotonic())
+        try:
+            return self.queue.get(timeout=left)
+        except Empty:
+            return None
+
+    def _perform(self, store: Store, call: _Call) -> None:
+        # Text first, so that work finds what was appended before it.
+        problem = self._flush(store)
+        if problem is not None and call.needs_all_text:
+            call.fail(problem)
+            return
+        try:
+            self._with_reserve(lambda: call.work(store))
+        except Exception as error:  # noqa: BLE001 - bugs too belong to whoever asked, and the thread goes on for others
+            call.fail(error)
+
+    def _flush(self, store: Store) -> StoreError | None:
+        """Write down the text that came; the problem if that could not be done, and then try again later."""
+        self._timer_asked = False  # before taking: what comes now either is taken or asks anew
+        self._due = None
+        parts = self._take()
+        if not parts:
+            return None
+        try:
+            self._with_reserve(lambda: store.append_parts(parts))
+        except AlreadySettled as error:
+            self._report(error)
+        except StoreError as error:
+            self._due = time.monotonic() + self._flush_seconds
+            if self._reported is not type(error):
+                self._reported = type(error)
+                self._report(error)
+            return error
+        self._unwritten.clear()
+        self._reported = None
+        return None
+
+    def _take(self) -> list[Part]:
+        while self._appended:
+            reply_id, text, thinking = self._appended.popleft()
+            unwritten = self._unwritten.setdefault(reply_id, _Unwritten())
+            (unwritten.thinking if thinking else unwritten.text).append(text)
+        return [
+            (reply_id, "".join(unwritten.text), "".join(unwritten.thinking))
+            for reply_id, unwritten in self._unwritten.items()
+        ]
+
+    def _with_reserve(self, work: Callable[[], R]) -> R:
+        """Do it; on a full disk give up the reserve and do it once more (it is a transaction: nothing was done)."""
+        try:
+            return work()
+        except DiskFull:
+            if self._path is None or not files.free_reserve(self._path.resolve()):
+                raise
+        self._report(
+            DiskFull("The disk is full; the last room, kept in reserve, is in use now. Make room before you go on.")
+        )
+        return work()
+
+
+def _not_open() -> StoreError:
+    return StoreError("The conversations are not open. Start the program again.")

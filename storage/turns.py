@@ -1,0 +1,270 @@
+"""Turns and replies: what was asked and what came back.
+
+A prompt is committed before `open_turn` returns, thus before anything is sent. The text of an open reply lies in
+small parts; a reply settles exactly once, and that joins them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import starmap
+
+from storage import rows
+from storage.database import Database
+from storage.errors import AlreadySettled, NotFound
+from storage.records import NewReply, Outcome, Reply, Settlement, Side, Turn, TurnSize
+
+Part = tuple[int, str, str]
+"""Reply id, text, thinking."""
+
+_TITLE_LENGTH = 80
+_BY_SIDE = "CASE side WHEN 'left' THEN 0 ELSE 1 END, variant"
+
+_SIZES = """
+SELECT t.id, t.seq, t.prompt_chars,
+  coalesce((SELECT text_chars FROM replies WHERE turn_id = t.id AND side = 'left' ORDER BY variant DESC LIMIT 1), 0),
+  coalesce((SELECT text_chars FROM replies WHERE turn_id = t.id AND side = 'right' ORDER BY variant DESC LIMIT 1), 0)
+FROM turns t WHERE t.session_id = ? ORDER BY t.seq
+"""
+
+_SETTLED_COLUMNS = (
+    *("outcome", "ended", "text", "thinking", "text_chars", "thinking_chars"),
+    *("served_model", "digest", "locality", "error", "error_kind", "note"),
+    *rows.RECEIPT_COLUMNS,
+)
+_SETTLE = f"UPDATE replies SET {', '.join(f'{name} = ?' for name in _SETTLED_COLUMNS)} WHERE id = ?"  # noqa: S608 - fixed words
+
+
+class TurnsTable:
+    """All that `Store` does with turns and replies."""
+
+    _db: Database
+    _owner_name: str
+
+    def open_turn(self, session_id: str, prompt: str, asked: datetime, replies: Sequence[NewReply]) -> Turn:
+        """Store a prompt with one open reply per side asked, in one transaction.
+
+        The session moves to the top of the list, its draft is sent and thus empty, and a session without a title
+        takes the prompt's first line. Raises `NotFound`, `FileGone`.
+        """
+        self._db.check_place()
+        when = rows.time_text(asked)
+        with self._db.transaction():
+            touched = self._db.write(
+                "UPDATE sessions SET updated = max(updated, ?), draft = '',"
+                " title = CASE title WHEN '' THEN ? ELSE title END WHERE id = ?",
+                (when, title_from(prompt), session_id),
+            )
+            if not touched.rowcount:
+                raise NotFound(f"There is no session {session_id} any more. Start a new one.")
+            turn = self._db.write(
+                "INSERT INTO turns (session_id, seq, prompt, prompt_chars, asked) VALUES"
+                " (?1, (SELECT coalesce(max(seq), 0) + 1 FROM turns WHERE session_id = ?1), ?2, ?3, ?4)",
+                (session_id, prompt, len(prompt), when),
+            )
+            turn_id = _new_id(turn)
+            for reply in replies:
+                self._insert_reply(turn_id, reply, variant=1, started=when)
+        return self.turn(turn_id)
+
+    def open_variant(self, turn_id: int, reply: NewReply, started: datetime) -> Reply:
+        """Store one more attempt at an answer. Raises `NotFound`, `FileGone`."""
+        self._db.check_place()
+        when = rows.time_text(started)
+        with self._db.transaction():
+            touched = self._db.write(
+                "UPDATE sessions SET updated = max(updated, ?)"
+                " WHERE id = (SELECT session_id FROM turns WHERE id = ?)",
+                (when, turn_id),
+            )
+            if not touched.rowcount:
+                raise _no_turn(turn_id)
+            variant = self._db.number(
+                "SELECT coalesce(max(variant), 0) + 1 FROM replies WHERE turn_id = ? AND side = ?",
+                (turn_id, reply.side),
+            )
+            reply_id = self._insert_reply(turn_id, reply, variant=variant, started=when)
+        return self.reply(reply_id)
+
+    def append_parts(self, parts: Sequence[Part]) -> None:
+        """Add text and thinking to open replies, in one transaction.
+
+        Raises `AlreadySettled` if a reply is not open any more, after the other replies' parts are stored.
+        """
+        late = 0
+        with self._db.transaction():
+            for reply_id, text, thinking in parts:
+                added = self._db.write(
+                    "INSERT INTO reply_parts (reply_id, text, thinking)"
+                    " SELECT id, ?, ? FROM replies WHERE id = ? AND outcome = 'open'",
+                    (text, thinking, reply_id),
+                )
+                late += not added.rowcount
+        if late:
+            raise _settled_already()
+
+    def settle_reply(self, reply_id: int, settlement: Settlement) -> Reply:
+        """Join a reply's parts and write how it ended, in one transaction.
+
+        Raises `NotFound`, and `AlreadySettled` the second time.
+        """
+        with self._db.transaction():
+            self._settle(reply_id, settlement)
+        return self.reply(reply_id)
+
+    def repair_open_replies(self, now: datetime) -> int:
+        """Settle what dead programs left open as interrupted, with all the text that was stored; tell how many."""
+        with self._db.transaction():
+            living = self._living_owners()  # under the lock: whoever opens a reply after this is not seen below
+            abandoned = [
+                row["id"]
+                for row in self._db.rows("SELECT id, owner FROM replies WHERE outcome = 'open'")
+                if row["owner"] not in living
+            ]
+            for reply_id in abandoned:
+                self._settle(reply_id, Settlement(Outcome.INTERRUPTED, ended=now))
+        return len(abandoned)
+
+    def adopt(self, turn_id: int, reply_id: int | None) -> None:
+        """Take one reply as the turn's answer on both sides, or none. Raises `NotFound`."""
+        with self._db.transaction():
+            changed = self._db.write(
+                "UPDATE turns SET adopted_reply_id = ?1 WHERE id = ?2"
+                " AND (?1 IS NULL OR EXISTS (SELECT 1 FROM replies WHERE id = ?1 AND turn_id = ?2))",
+                (reply_id, turn_id),
+            )
+            if not changed.rowcount:
+                raise NotFound(f"Turn {turn_id} has no reply {reply_id}. Choose one of its own.")
+
+    def turn(self, turn_id: int) -> Turn:
+        """One turn with its replies. Raises `NotFound`."""
+        row = self._db.row("SELECT * FROM turns WHERE id = ?", (turn_id,))
+        if row is None:
+            raise _no_turn(turn_id)
+        replies = self._db.rows(f"SELECT * FROM replies WHERE turn_id = ? ORDER BY {_BY_SIDE}", (turn_id,))  # noqa: S608 - fixed words
+        return _turn(row, self._replies(replies))
+
+    def turns(self, session_id: str) -> list[Turn]:
+        """All turns of a session with all their text, oldest first."""
+        found = self._db.rows("SELECT * FROM turns WHERE session_id = ? ORDER BY seq", (session_id,))
+        replies = self._db.rows(
+            "SELECT r.* FROM turns t JOIN replies r ON r.turn_id = t.id"  # noqa: S608 - fixed words
+            f" WHERE t.session_id = ? ORDER BY t.seq, {_BY_SIDE}",
+            (session_id,),
+        )
+        by_turn = defaultdict[int, list[Reply]](list)
+        for reply in self._replies(replies):
+            by_turn[reply.turn_id].append(reply)
+        return [_turn(row, by_turn[row["id"]]) for row in found]
+
+    def turn_sizes(self, session_id: str) -> list[TurnSize]:
+        """How long each turn's texts are, oldest first, read from indices alone; an open reply counts 0."""
+        return list(starmap(TurnSize, self._db.rows(_SIZES, (session_id,))))
+
+    def reply(self, reply_id: int) -> Reply:
+        """One reply; an open one with the text stored so far. Raises `NotFound`."""
+        return self._replies([self._reply_row(reply_id)])[0]
+
+    def _living_owners(self) -> frozenset[str]:
+        raise NotImplementedError
+
+    def _insert_reply(self, turn_id: int, reply: NewReply, *, variant: int, started: str) -> int:
+        return _new_id(
+            self._db.write(
+                "INSERT INTO replies (turn_id, side, variant, model, outcome, started, owner)"
+                " VALUES (?, ?, ?, ?, 'open', ?, ?)",
+                (turn_id, reply.side, variant, reply.model, started, self._owner_name),
+            )
+        )
+
+    def _settle(self, reply_id: int, settlement: Settlement) -> None:
+        if settlement.outcome is Outcome.OPEN:
+            raise ValueError("A reply does not settle as open.")
+        if self._reply_row(reply_id)["outcome"] != Outcome.OPEN:
+            raise _settled_already()
+        text, thinking = self._joined_parts(reply_id)
+        self._db.write(
+            _SETTLE,
+            (
+                *(settlement.outcome, rows.time_text(settlement.ended), text, thinking, len(text), len(thinking)),
+                *(settlement.served_model, settlement.digest, settlement.locality),
+                *(settlement.error, settlement.error_kind, settlement.note),
+                *rows.receipt_values(settlement.receipt),
+                reply_id,
+            ),
+        )
+        self._db.write("DELETE FROM reply_parts WHERE reply_id = ?", (reply_id,))
+
+    def _reply_row(self, reply_id: int) -> sqlite3.Row:
+        row = self._db.row("SELECT * FROM replies WHERE id = ?", (reply_id,))
+        if row is None:
+            raise NotFound(f"There is no reply {reply_id}. Open the session again.")
+        return row
+
+    def _joined_parts(self, reply_id: int) -> tuple[str, str]:
+        # In Python and not by SQL's `||`, so that NUL characters are nothing special.
+        parts = self._db.rows("SELECT text, thinking FROM reply_parts WHERE reply_id = ? ORDER BY id", (reply_id,))
+        return "".join(part["text"] for part in parts), "".join(part["thinking"] for part in parts)
+
+    def _replies(self, found: Iterable[sqlite3.Row]) -> list[Reply]:
+        return [self._open_reply(row) if row["outcome"] == Outcome.OPEN else _reply(row) for row in found]
+
+    def _open_reply(self, row: sqlite3.Row) -> Reply:
+        text, thinking = self._joined_parts(row["id"])
+        return _reply(row, text=text, thinking=thinking)
+
+
+def title_from(prompt: str) -> str:
+    """The first line that says something, with single spaces, at most 80 characters."""
+    first = next(filter(None, (" ".join(line.split()) for line in prompt.splitlines())), "")
+    return first if len(first) <= _TITLE_LENGTH else first[: _TITLE_LENGTH - 1].rstrip() + "…"
+
+
+def _turn(row: sqlite3.Row, replies: Iterable[Reply]) -> Turn:
+    return Turn(
+        id=row["id"],
+        session_id=row["session_id"],
+        seq=row["seq"],
+        prompt=row["prompt"],
+        asked=rows.time(row["asked"]),
+        replies=tuple(replies),
+        adopted_reply_id=row["adopted_reply_id"],
+    )
+
+
+def _reply(row: sqlite3.Row, *, text: str | None = None, thinking: str | None = None) -> Reply:
+    return Reply(
+        id=row["id"],
+        turn_id=row["turn_id"],
+        side=Side(row["side"]),
+        variant=row["variant"],
+        model=row["model"],
+        outcome=Outcome(row["outcome"]),
+        started=rows.time(row["started"]),
+        text=row["text"] if text is None else text,
+        thinking=row["thinking"] if thinking is None else thinking,
+        ended=rows.optional_time(row["ended"]),
+        served_model=row["served_model"],
+        digest=row["digest"],
+        locality=row["locality"],
+        error=row["error"],
+        error_kind=row["error_kind"],
+        note=row["note"],
+        receipt=rows.receipt(row),
+    )
+
+
+def _new_id(cursor: sqlite3.Cursor) -> int:
+    assert cursor.lastrowid is not None  # noqa: S101 - an INSERT of one row always has one
+    return cursor.lastrowid
+
+
+def _no_turn(turn_id: int) -> NotFound:
+    return NotFound(f"There is no turn {turn_id}. Open the session again.")
+
+
+def _settled_already() -> AlreadySettled:
+    return AlreadySettled("This answer has ended already; what it has is kept. Open the session again to see it.")
