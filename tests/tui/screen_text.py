@@ -15,6 +15,8 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
+from tui.themes import DARK, FALLBACK_VARIABLES
+
 M = TypeVar("M", bound=Message)
 
 
@@ -40,9 +42,13 @@ class Stage(App[object]):
     def __init__(self, *widgets: Widget) -> None:
         super().__init__()
         self.animation_level = "none"
-        self.theme = "textual-dark"
+        self.register_theme(DARK)
+        self.theme = DARK.name
         self._widgets = widgets
         self._arrived: list[Message] = []
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return FALLBACK_VARIABLES
 
     def compose(self) -> ComposeResult:
         yield from self._widgets

@@ -99,18 +99,18 @@ class Prompt(TextArea):
     DEFAULT_CSS = """
     Prompt {
         height: auto;
-        border: round $border-blurred;
+        border: round $rule;
         border-title-color: $text;
-        border-subtitle-color: $text-muted;
+        border-subtitle-color: $quiet;
         padding: 0 1;
         background: $background;
         scrollbar-size-vertical: 1;
-        & .prompt--chip { color: $text-primary; background: $primary-muted; }
-        &:focus { border: round $border; }
-        &.-confidential { border: round $accent; border-title-color: $text-accent; }
-        &.-narrow { border: none; border-top: solid $border-blurred; }
-        &.-narrow:focus { border: none; border-top: solid $border; }
-        &.-narrow.-confidential { border: none; border-top: solid $accent; }
+        & .prompt--chip { color: $primary; background: $panel; }
+        &:focus { border: round $quiet; }
+        &.-confidential { border: round $confidential; border-title-color: $confidential; }
+        &.-narrow { border: none; border-top: solid $rule; }
+        &.-narrow:focus { border: none; border-top: solid $quiet; }
+        &.-narrow.-confidential { border: none; border-top: solid $confidential; }
     }
     """
 
