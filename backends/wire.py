@@ -1,8 +1,8 @@
 """Reading what a server sends, within bounds and without trust.
 
 A server may send half a line, 200 MB of one, a compressed bomb, JSON that is a thousand lists deep, or a list where
-an object should be. What is read here is cut at limits, parsed once, and then looked at only through getters that give
-nothing back when the type is wrong, so that no odd answer can crash the program or grow its memory.
+an object should be. What is read here is cut at limits, parsed once, and then looked at only through getters that
+give nothing back when the type is wrong, so that no odd answer can crash the program or grow its memory.
 """
 
 from __future__ import annotations
