@@ -43,7 +43,7 @@ def never_ending_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[En
     _need_the_wheel()
     directory: Path = tmp_path_factory.mktemp("never-ending-engine")
     model = directory / "never-ending.gguf"
-    make_model(model, end_chance=0.0, layers=16, feed_forward=1536)
+    make_model(model, end_chance=0.0, feed_forward=65536)
     yield from _served(
         EmbeddedEngine(model, alias="never-ending", data_directory=directory, threads=1, prefer_wheel=True)
     )
