@@ -12,8 +12,6 @@ import contextlib
 import email.utils
 import math
 import re
-import socket
-import ssl
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -61,6 +59,11 @@ _TOO_LONG = re.compile(
     r"prompt is too long(?:: (\d+) tokens > (\d+) maximum)?"
     r"|\((\d+) tokens\) exceeds the available context size \((\d+) tokens\)"
     r"|exceed context limit"
+)
+# The words of glibc, musl, macOS and Windows.
+_NO_SUCH_NAME = re.compile(
+    r"Name or service not known|name resolution|Name does not resolve|No address associated|nodename nor servname|"
+    r"getaddrinfo failed"
 )
 _LONGEST_QUOTE = 300
 
@@ -278,24 +281,24 @@ def _too_long(refusal: Refusal, sizes: re.Match[str] | None, about: Conversation
 
 
 def _not_reached(error: BaseException, names: set[str], about: Conversation) -> BackendError:
-    """Failures before an answer began. The SDK's own text is only "Connection error.", so the causes are read."""
-    causes = list(_chain(error))
-    said = " ".join(str(cause) for cause in causes)
+    """Failures before an answer began. The SDK's own text is only "Connection error.", so its causes are read.
+
+    httpcore drops the system's exceptions and keeps their words.
+    """
+    said = " ".join(str(cause) for cause in _chain(error))
     where = about.host
-    if any(isinstance(cause, ssl.SSLError) for cause in causes) or "CERTIFICATE_VERIFY_FAILED" in said:
-        if "CERTIFICATE_VERIFY_FAILED" not in said:
-            return Unreachable(
-                f"{where} does not speak TLS as it should. Check the address, or the proxy in between."
-            )
+    if "CERTIFICATE_VERIFY_FAILED" in said:
         return Unreachable(
             f"{where}'s certificate is not trusted. If a proxy inspects your traffic, add its certificate authority "
             "to the certificates that this system trusts; else somebody is in between: do not go on."
         )
+    if "[SSL" in said:
+        return Unreachable(f"{where} does not speak TLS as it should. Check the address, or the proxy in between.")
     if about.proxy_host is not None:
         return Unreachable(
             f"Cannot reach {where} through the proxy {about.proxy_host}. Check the proxy's address in the settings."
         )
-    if any(isinstance(cause, socket.gaierror) for cause in causes):
+    if _NO_SUCH_NAME.search(said):
         return Unreachable(f"The name {where} cannot be found. Check the network connection, then retry.")
     if "ConnectTimeout" in names or "PoolTimeout" in names:
         return Unreachable(f"Cannot reach {where}: nothing answers there. Check the network connection, then retry.")
