@@ -63,5 +63,6 @@ async def test_question_and_answers_are_in_view(size: tuple[int, int]) -> None:
         if size[0] >= 80:
             assert "Make this session confidential?" in lines
             assert "Claude [/and] stay marked so." in lines
-            assert "Make it confidential (y)" in lines
+            assert "  [y] Make it confidential" in lines
+            assert "▸ [n] Keep it as it is" in lines
         assert lines

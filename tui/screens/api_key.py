@@ -97,15 +97,16 @@ class ApiKeyDialog(ModalScreen[KeyChoice | None]):
         & #title { text-style: bold; }
         & .quiet { color: $quiet; }
         & #problem { color: $error; }
-        & Input { border: none; height: 1; padding: 0 1; background: $background; margin-bottom: 1; }
-        & Input:focus { border: none; }
+        & Input { border: none; border-bottom: solid $rule; height: 2; padding: 0; background: $panel; }
+        & Input { margin-bottom: 1; }
+        & Input:focus { border: none; border-bottom: solid $quiet; }
         & _Stay { height: auto; margin-bottom: 1; }
         & _Stay Static { margin-bottom: 0; }
         & _Stay:focus { background: $block-cursor-background; color: $block-cursor-foreground; }
         & #keys { margin-bottom: 0; }
         &.-narrow { background: $background; align: left top; }
         &.-narrow #dialog { width: 1fr; padding: 1 2; background: $background; }
-        &.-narrow Input { background: $panel; }
+        &.-narrow Input { background: $background; }
     }
     """
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - the base declares it an instance's

@@ -3,16 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import Button, Static
+from textual.widgets import Static
 
 from tui.rendering.safe_text import content, one_line
+
+
+class _Answer(Static, can_focus=True):
+    """One of the two answers; the arrow marks the one that Enter gives."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "take", "This answer", id="confirm.take")]
+
+    @dataclass
+    class Taken(Message):
+        yes: bool
+
+    def __init__(self, words: str, *, yes: bool) -> None:
+        super().__init__(id="yes" if yes else "no")
+        self._words = one_line(words)
+        self._yes = yes
+
+    def render(self) -> Content:
+        arrow = "▸ " if self.has_focus else "  "
+        return Content.assemble(arrow, ("[y] " if self._yes else "[n] ", "bold $primary"), content(self._words))
+
+    def action_take(self) -> None:
+        self.post_message(self.Taken(self._yes))
+
+    def on_click(self) -> None:
+        self.action_take()
 
 
 class Confirm(ModalScreen[bool]):
@@ -32,13 +59,9 @@ class Confirm(ModalScreen[bool]):
         & Static { height: auto; }
         & #title { text-style: bold; margin-bottom: 1; }
         & .sentence { margin-bottom: 1; }
-        & Horizontal { height: auto; }
-        & Button { margin-right: 3; background: $panel; color: $foreground; padding: 0 1; }
-        & Button:focus { background: $block-cursor-background; color: $block-cursor-foreground; text-style: bold; }
+        & _Answer:hover { background: $block-cursor-background; }
         &.-narrow { background: $background; align: left top; }
         &.-narrow #dialog { width: 1fr; padding: 1 2; background: $background; }
-        &.-narrow Button { background: $background; }
-        &.-narrow Button:focus { background: $block-cursor-background; }
     }
     """
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - the base declares it an instance's
@@ -67,23 +90,18 @@ class Confirm(ModalScreen[bool]):
             yield Static(content(one_line(self._title, 200)), id="title")
             for sentence in self._sentences:
                 yield Static(content(sentence), classes="sentence")
-            with Horizontal():
-                yield Button(_label(self._yes, "y"), id="yes", compact=True)
-                yield Button(_label(self._no, "n"), id="no", compact=True)
+            yield _Answer(self._yes, yes=True)
+            yield _Answer(self._no, yes=False)
 
     def on_mount(self) -> None:
-        """Let Enter do what is safe."""
-        self.query_one("#no" if self._dangerous else "#yes", Button).focus()
+        """Let Enter give the safe answer."""
+        self.query_one("#no" if self._dangerous else "#yes").focus()
 
-    def on_button_pressed(self, event: Button.Pressed) -> None:
+    def on__answer_taken(self, event: _Answer.Taken) -> None:
         """Answer by Enter or click."""
         event.stop()
-        self.dismiss(event.button.id == "yes")
+        self.dismiss(event.yes)
 
     def action_answer(self, yes: bool) -> None:
         """Answer by letter."""
         self.dismiss(yes)
-
-
-def _label(words: str, letter: str) -> Content:
-    return Content.assemble(content(one_line(words)), (f" ({letter})", "$quiet"))
