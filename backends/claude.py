@@ -78,6 +78,8 @@ def preload() -> None:
         if _loaded.is_set():
             return
         handlers = list(logging.root.handlers)
+        # It logs what it finds odd in OTEL_* variables, at import and as an error.
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
         try:
             # The resources are modules of their own, which the SDK would import at the first request.
             import anthropic.resources.messages
