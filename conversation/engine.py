@@ -11,8 +11,9 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
-from backends import Backend, Connector, Locality, Request
+from backends import Backend, Connector, Request
 from conversation import history, policy
 from conversation.reply_run import ReplyRun
 from conversation.retries import RetryPolicy
@@ -170,9 +171,10 @@ class Conversation:
         return await self._store.run(Store.turn, turn_id)
 
     async def save_draft(self, text: str) -> None:
-        """Keep what stands in the prompt box; an unsaved session has no place for it."""
-        if self.session is not None:
-            await self._store.run(Store.save_draft, self.session.id, text)
+        """Keep what stands in the prompt box; a session without turns is stored only if there is something."""
+        if self.session is not None or text.strip():
+            session = await self._stored_session()
+            await self._store.run(Store.save_draft, session.id, text)
 
     async def aclose(self) -> None:
         """Stop what runs and let go of all connections."""
@@ -186,10 +188,13 @@ class Conversation:
         try:
             async with asyncio.TaskGroup() as group:
                 for side, run in runs.items():
-                    run.start(group).add_done_callback(lambda _, side=side: self._runs.pop(side, None))
+                    run.start(group).add_done_callback(partial(self._has_ended, side))
         finally:
             for side in runs:
                 self._runs.pop(side, None)
+
+    def _has_ended(self, side: Side, _: object) -> None:
+        self._runs.pop(side, None)
 
     def _reply_run(self, reply: Reply, earlier: list[Turn], turn: Turn, show: Show) -> ReplyRun:
         side = reply.side
@@ -253,8 +258,3 @@ class Conversation:
         if self._confidential:
             return "This session is confidential and has no model on this machine yet. F5 chooses one."
         return "No model is chosen yet. F5 chooses one."
-
-
-def cloud_sides(connectors: Mapping[Side, Connector]) -> frozenset[Side]:
-    """The sides whose words leave this machine's own network."""
-    return frozenset(side for side, one in connectors.items() if one.locality is Locality.CLOUD)

@@ -55,6 +55,22 @@ class Library:
         """Sessions, newest first, whose title has `text` in it."""
         return self._store.reader.sessions(limit=limit, offset=offset, text=text)
 
+    @property
+    def kept(self) -> bool:
+        """False where this run's sessions are in memory only."""
+        return self._store.kept
+
+    def cost(self, conversation: Conversation) -> float:
+        """What the session's answers have cost so far, in US dollars, as far as prices are known."""
+        if conversation.session is None:
+            return 0.0
+        return self._store.reader.summary(conversation.session.id).cost_usd or 0.0
+
+    def newest_session(self) -> str | None:
+        """Id of the session that was used last."""
+        latest = self._store.reader.latest_session()
+        return latest.id if latest is not None else None
+
     def count(self) -> int:
         """How many sessions there are."""
         return self._store.reader.session_count()

@@ -115,6 +115,10 @@ class SessionsTable:
         )
         return [self._summary(rows.session(row)) for row in page]
 
+    def summary(self, session_id: str) -> SessionSummary:
+        """One session with its totals. Raises `NotFound`."""
+        return self._summary(self.session(session_id))
+
     def session_count(self) -> int:
         """How many sessions there are, deleted ones aside."""
         return self._db.number("SELECT count(*) FROM sessions WHERE deleted_at IS NULL")

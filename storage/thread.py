@@ -55,6 +55,11 @@ class StoreThread:
         self._closing = False
         self._untold: deque[StoreError] = deque()
 
+    @property
+    def kept(self) -> bool:
+        """False where everything is in memory and gone with the program."""
+        return self._path is not None
+
     async def start(self) -> None:
         """Open, migrate and repair the store. Raises `StoreError`.
 
@@ -98,11 +103,12 @@ class StoreThread:
 
         Safe to call twice, and from a signal handler.
         """
+        if self._reader is not None:
+            # First: only the last connection to close folds the write-ahead log into the file, and this one cannot.
+            self._reader.close()
         if not self._closing:
             self._closing = True
             self._writer.queue.put(_Stop())
-        if self._reader is not None:
-            self._reader.close()  # first: the last connection to close folds the write-ahead log into the file
         if self._thread.is_alive():
             self._thread.join(_CLOSE_SECONDS)
         while self._untold:
