@@ -76,9 +76,8 @@ class Services:
     find_gguf_files: Callable[[], Awaitable[Sequence[Path]]]
     preload: Callable[[], None]
     """Begin importing the client libraries in the background."""
-    close: Callable[[], Awaitable[None]]
-    """End engines and the store."""
     now: Callable[[], datetime]
+    monotonic: Callable[[], float]
     local_time: Callable[[datetime], datetime]
     key_map: Mapping[str, str] = field(default_factory=dict)
     theme: str = "duologue-dark"

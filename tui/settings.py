@@ -122,6 +122,14 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     )
 
 
+def set_textual_environment() -> None:
+    """What Textual reads from the environment while it is imported, so before that.
+
+    120 is only the rate of its screen-update timer: with the usual 60 a key's echo is up to 16 ms late.
+    """
+    os.environ.setdefault("TEXTUAL_FPS", "120")
+
+
 def _directory(env: Mapping[str, str], name: str, default: Path) -> Path:
     chosen = env.get(name, "").strip()
     return Path(chosen).expanduser() if chosen else default

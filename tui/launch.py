@@ -1,0 +1,134 @@
+"""Opens the app: turns the wiring into the callables that screens may use, runs it, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from backends import Locality, ModelInfo, ModelSpec
+from backends.spec import DEFAULT_CLAUDE_MODEL
+from conversation.library import Library
+from storage.thread import StoreThread
+from tui.services import FoundServer, KeyState, Services, Start
+from tui.settings import set_textual_environment
+from tui.wiring import Wiring
+
+
+def run_app(wiring: Wiring, start: Start, *, keep: bool = True) -> int:
+    """Open the app and return its exit code. `keep=False`: nothing is stored."""
+    set_textual_environment()
+    from tui import terminal_keys  # before the first key is read
+    from tui.app import DuologueApp
+
+    terminal_keys.tell_alt_enter_from_enter()
+    world = World(wiring, keep=keep)
+    app = DuologueApp(world.services(start))
+    try:
+        app.run()
+    finally:
+        world.close_now()
+    return app.return_code or 0
+
+
+class World:
+    """What the app may call on, made out of the wiring."""
+
+    def __init__(self, wiring: Wiring, *, keep: bool) -> None:
+        self._wiring = wiring
+        self._keep = keep
+        self._store: StoreThread | None = None
+
+    def services(self, start: Start) -> Services:
+        """The callables, as one value."""
+        settings = self._wiring.settings
+        return Services(
+            open_library=self.open_library,
+            connector=self._wiring.connector,
+            default_left=settings.left or f"claude:{DEFAULT_CLAUDE_MODEL}",
+            default_right=settings.right,
+            find_servers=self.find_servers,
+            claude_models=self._wiring.claude_models,
+            known_claude_models=known_claude_models,
+            key_state=self.key_state,
+            keep_key=self.keep_key,
+            use_key_for_this_run=self.use_key_for_this_run,
+            engine_missing=self.engine_missing,
+            find_gguf_files=self.find_gguf_files,
+            preload=self.preload,
+            now=self._wiring.now,
+            monotonic=time.monotonic,
+            local_time=datetime.astimezone,
+            key_map=settings.key_map,
+            theme=settings.theme,
+            compose=settings.compose,
+            over_ssh=settings.over_ssh,
+            start=start,
+        )
+
+    async def open_library(self, keep: bool) -> Library:
+        """Open the store and give the conversations in it. Raises `StoreError`."""
+        store = self._wiring.store(keep=keep and self._keep)
+        await store.start()
+        self._store = store
+        return self._wiring.library(store)
+
+    async def find_servers(self) -> Sequence[FoundServer]:
+        """Servers that answer on this machine's well-known ports. Raises `AddressRefused`."""
+        found = await self._wiring.local_servers()
+        return [FoundServer(server.title, server.models) for server in found]
+
+    async def key_state(self) -> KeyState:
+        """What is known about the key of the configured Claude address."""
+        status = await self._wiring.keys.status(self._wiring.claude_address.host)
+        words = {
+            "keyring": f"in your keyring ({status.keyring})",
+            "environment": "from ANTHROPIC_API_KEY",
+            "this run": "for this run only",
+            "none": "no API key yet",
+        }[status.source]
+        return KeyState(status.source != "none", words, status.keyring, status.problem)
+
+    async def keep_key(self, text: str) -> None:
+        """Put the key into the keyring. Raises `BackendError`."""
+        from backends.keys import checked_key
+
+        await self._wiring.keys.set(self._wiring.claude_address.host, checked_key(text))
+
+    def use_key_for_this_run(self, text: str) -> None:
+        """Keep the key in memory only. Raises `BackendError`."""
+        from backends.keys import checked_key
+
+        self._wiring.keys.use_for_this_run(self._wiring.claude_address.host, checked_key(text))
+
+    def engine_missing(self) -> str | None:
+        """Why the embedded engine cannot run, or None."""
+        from backends.engine import unavailable_reason
+
+        return unavailable_reason(self._wiring.settings.llama_server)
+
+    async def find_gguf_files(self) -> Sequence[Path]:
+        """GGUF files that other programs have already on this machine."""
+        return [file.path for file in await self._wiring.gguf_files()]
+
+    def preload(self) -> None:
+        """Begin importing the client libraries, one after the other."""
+        self._wiring.local_import.start()
+        self._wiring.claude_import.start()
+
+    def close_now(self) -> None:
+        """Write down all that waits and end the engines. Safe at any time."""
+        if self._store is not None:
+            self._store.close()
+        self._wiring.close_now()
+
+
+def known_claude_models() -> Sequence[ModelInfo]:
+    """Claude's models by the dated list that ships with the program."""
+    from backends.claude_models import known_models
+
+    return [
+        ModelInfo(ModelSpec("claude", model.name), Locality.CLOUD, title=model.title, context_tokens=model.context)
+        for model in known_models()
+    ]

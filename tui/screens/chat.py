@@ -1,0 +1,452 @@
+"""The chat: turns above, one prompt box below.
+
+It passes prompts and wishes to one conversation and shows what comes back. It draws no text of answers itself
+(`Transcript` does), keeps no state of a running turn (`LiveTurns` does) and runs none (`conversation` does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widgets import Rule, Static, TextArea
+
+from backends import Connector
+from conversation import estimate
+from conversation.engine import Busy, Conversation, NothingToAsk
+from conversation.library import Library
+from storage import Reply, Side, Turn
+from storage.errors import StoreError
+from tui.actions import ACTIONS, BY_SLASH, parse_slash
+from tui.destination import SideFill, destination, fill
+from tui.live_turns import LiveTurns
+from tui.rendering.safe_text import content
+from tui.services import Services
+from tui.widgets.banner import WIDE, Banner, BannerText
+from tui.widgets.first_run import FirstRun, Surroundings
+from tui.widgets.frame_timer import FrameTimer
+from tui.widgets.prompt import Prompt
+from tui.widgets.side_titles import SideTitle, SideTitles
+from tui.widgets.transcript import Columns, Transcript
+
+HINT = "Enter send · Ctrl+J newline · /command · Esc stop · Ctrl+R retry"
+COMPOSE_HINT = "Ctrl+J send · Enter newline · /command · Esc stop · Ctrl+R retry"
+ONE_SIDE = {"/left": Side.LEFT, "/right": Side.RIGHT}
+LAYOUTS = (Columns.BOTH, Columns.LEFT, Columns.RIGHT, Columns.STACKED)
+
+
+class ChatScreen(Screen[None]):
+    """One conversation on screen."""
+
+    AUTO_FOCUS = "Prompt"
+    BINDING_GROUP_TITLE = "Chat"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(action.binding for action in ACTIONS if action.keys),
+        Binding("tab", "focus_round", "Other side or pane", show=False, id="chat.focus_round", priority=True),
+        Binding("pageup", "page_up", "Page up", show=False, id="chat.page_up"),
+        Binding("pagedown", "page_down", "Page down", show=False, id="chat.page_down"),
+        Binding("ctrl+up", "line_up", "Scroll up", show=False, id="chat.line_up"),
+        Binding("ctrl+down", "line_down", "Scroll down", show=False, id="chat.line_down"),
+    ]
+
+    def __init__(self, services: Services, act: Callable[[str, str], bool]) -> None:
+        """`act` runs an action of the app by name with its argument; False: there is no such action."""
+        super().__init__()
+        self._services = services
+        self._act_in_app = act
+        self._library: Library | None = None
+        self.conversation: Conversation | None = None
+        self._queued: str | None = None
+        self._chosen_layout: dict[bool, Columns] = {}
+        self._fills: dict[Side, tuple[int | None, int | None]] = {}
+        self._turn_count = 0
+        self._cost = 0.0
+        self._live: LiveTurns
+
+    def compose(self) -> ComposeResult:
+        """Top line, titles, turns, notice, prompt."""
+        transcript = Transcript()
+        yield Banner()
+        yield Rule()
+        yield SideTitles(left_width=transcript.left_width, latest_words=transcript.latest_words)
+        yield Rule(id="under-titles")
+        with Vertical(id="middle"):
+            yield FirstRun()
+            yield transcript
+        yield Static(id="notice")
+        yield Prompt(compose_mode=self._services.compose)
+
+    def on_mount(self) -> None:
+        """Everything that needs the widgets."""
+        self._live = LiveTurns(
+            self._transcript,
+            self._show_titles,
+            monotonic=self._services.monotonic,
+            clock_words=lambda: self._services.local_time(self._services.now()).strftime("%H:%M:%S"),
+            started=self._start_frames,
+            settled=self._reply_settled,
+        )
+        self.hide_first_run()
+        self.say("")
+        self._show_destination()
+
+    # What the app sets
+
+    def open(self, library: Library, conversation: Conversation) -> None:
+        """Show this conversation; what stood in the prompt box belongs to the one before."""
+        self._library, self.conversation = library, conversation
+        self._queued = None
+        self._live.forget()
+        self._turn_count, self._cost, self._fills = 0, 0.0, {}
+        transcript = library.transcript(conversation)
+        self._transcript.load(transcript)
+        sizes = transcript.sizes()
+        self._turn_count = len(sizes)
+        if sizes:
+            self._live.last_turn = transcript.turn(sizes[-1].id)
+            self._take_fills(self._live.last_turn)
+        self._cost = library.cost(conversation)
+        self._prompt.load_history(library.recent_prompts(conversation))
+        if conversation.session is not None and conversation.session.draft:
+            self._prompt.draft = conversation.session.draft
+        self.sides_changed()
+
+    def sides_changed(self) -> None:
+        """The conversation has other models now, or became confidential."""
+        conversation = self._require_conversation()
+        self._live.set_sides(conversation.connectors)
+        self._transcript.set_sides(
+            left=Side.LEFT in conversation.connectors or self._has_answers(Side.LEFT),
+            right=Side.RIGHT in conversation.connectors or self._has_answers(Side.RIGHT),
+        )
+        self.set_class(conversation.confidential, "-confidential")
+        self._apply_layout()
+        self._show_banner()
+        self._show_destination()
+
+    def show_side_words(self, side: Side, title: SideTitle | None) -> None:
+        """Say something in a side's title while it has no model."""
+        self._live.set_words(side, title)
+        self._apply_layout()
+
+    def show_first_run(self, found: Surroundings) -> None:
+        """Say what is there and what is missing, in place of an empty transcript."""
+        if self._turn_count == 0:
+            self._first_run.surroundings = found
+            self._first_run.display = True
+            self._transcript.display = False
+
+    def hide_first_run(self) -> None:
+        """Back to the turns."""
+        self._first_run.display = False
+        self._transcript.display = True
+
+    def side_words(self, side: Side) -> str:
+        """A side's model in words: "Local · llama3.1:8b", or "" where there is none."""
+        title = self._live.titles.get(side)
+        return f"{title.name} · {title.model}" if title is not None else ""
+
+    def clear_draft(self) -> None:
+        """Empty the prompt box; its text was kept with its session."""
+        self._prompt.clear()
+
+    def say(self, words: str) -> None:
+        """One line above the prompt that stays until something else is said."""
+        notice = self.query_one("#notice", Static)
+        notice.update(content(words))
+        notice.display = bool(words)
+
+    @property
+    def draft(self) -> str:
+        """What stands in the prompt box."""
+        return self._prompt.draft
+
+    @property
+    def busy(self) -> bool:
+        """True while an answer is being written."""
+        return self.conversation is not None and bool(self.conversation.running)
+
+    # Prompts
+
+    def on_prompt_submitted(self, event: Prompt.Submitted) -> None:
+        """A prompt, or a slash command."""
+        self.say("")
+        text, sides = event.text, None
+        command = parse_slash(text)
+        if command is not None and f"/{command.name}" in ONE_SIDE and command.argument:
+            text, sides = command.argument, frozenset({ONE_SIDE[f"/{command.name}"]})
+        elif command is not None:
+            self._run_command(f"{command.name} {command.argument}".strip(), text)
+            return
+        elif (side := self._transcript.picked) is not None:
+            sides = frozenset({side})
+        if self.busy:
+            self._queue(text)
+        else:
+            self._ask(text, sides)
+
+    def _run_command(self, words: str, prompt: str) -> None:
+        name, _, argument = words.partition(" ")
+        action = BY_SLASH.get(words) or BY_SLASH.get(name)
+        if action is None:
+            known = ", ".join(f"/{slash}" for slash in BY_SLASH)
+            self.say(f"There is no command /{name}. There are {known}, /left TEXT, /right TEXT.")
+            self._prompt.draft = prompt
+        else:
+            self.act(action.name, argument)
+
+    def _queue(self, text: str) -> None:
+        if self._queued is not None:
+            self._prompt.draft = text
+            self.say("One prompt is queued already. Esc stops the answers, and then it is sent.")
+            return
+        self._queued = text
+        self.say(f"Queued, sent when both answers are done: {text}")
+
+    def _ask(self, text: str, sides: frozenset[Side] | None = None) -> None:
+        self.run_worker(self._ask_and_settle(text, sides), group="turn", name="ask")
+
+    async def _ask_and_settle(self, text: str, sides: frozenset[Side] | None) -> None:
+        conversation = self.conversation
+        if conversation is None:
+            self._prompt.draft = text
+            self.say("The conversation file is still being opened.")
+            return
+        try:
+            await conversation.ask(text, self._live.receive, sides=sides)
+        except (Busy, NothingToAsk, StoreError) as problem:
+            self._prompt.draft = text
+            self.say(str(problem))
+        finally:
+            self._show_banner()
+        if self._queued is not None and conversation is self.conversation:
+            queued, self._queued = self._queued, None
+            self.say("")
+            self._ask(queued)
+
+    async def _retry(self, turn: Turn, side: Side) -> None:
+        conversation = self._require_conversation()
+        try:
+            await conversation.retry(turn.id, side, self._live.receive)
+        except (Busy, NothingToAsk, StoreError) as problem:
+            self.say(str(problem))
+
+    # Updates
+
+    def _start_frames(self) -> None:
+        self.hide_first_run()
+        turn = self._live.last_turn
+        if turn is not None and turn.seq > self._turn_count:
+            self._turn_count = turn.seq
+            self._prompt.load_history(self._sent_prompts())
+        self._show_banner()
+        self.app.query_one(FrameTimer).start()
+
+    def _reply_settled(self, reply: Reply, turn: Turn) -> None:
+        self._cost += reply.receipt.cost_usd or 0.0
+        self._take_fills(turn)
+        self._show_banner()
+        self._show_destination()
+
+    def _take_fills(self, turn: Turn) -> None:
+        for side in Side:
+            reply = turn.latest(side)
+            if reply is not None and reply.receipt.context_used is not None:
+                self._fills[side] = (reply.receipt.context_used, reply.receipt.context_allowed)
+
+    def _sent_prompts(self) -> list[str]:
+        if self._library is None or self.conversation is None:
+            return []
+        return self._library.recent_prompts(self.conversation)
+
+    def _show_titles(self, titles: Mapping[Side, SideTitle]) -> None:
+        self.query_one(SideTitles).titles = titles
+
+    def _show_banner(self) -> None:
+        conversation, library = self.conversation, self._library
+        if conversation is None or library is None:
+            return
+        session = conversation.session
+        self.query_one(Banner).text = BannerText(
+            title=session.title if session and session.title else "New session",
+            turns=self._turn_count,
+            cost_usd=self._cost,
+            confidential=conversation.confidential,
+            cloud_turns=library.cloud_turns(conversation) if conversation.confidential else 0,
+            unsaved=not library.kept,
+        )
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        """The border says how much it is, while it is written."""
+        event.stop()
+        self._show_destination()
+
+    def _show_destination(self) -> None:
+        conversation = self.conversation
+        confidential = conversation is not None and conversation.confidential
+        connectors: Mapping[Side, Connector] = conversation.connectors if conversation is not None else {}
+        sides = {
+            side: SideFill(self._live.titles[side].name, *self._fills.get(side, (None, None)))
+            for side in connectors
+            if side in self._live.titles
+        }
+        words = destination(sides, confidential=confidential, only=self._transcript.picked)
+        tokens = estimate.tokens(self._prompt.draft)
+        self._prompt.set_destination(words, confidential=confidential, fill=fill(sides, tokens))
+        self._prompt.set_hint(COMPOSE_HINT if self._prompt.compose_mode else HINT)
+
+    def on_prompt_compose_mode_changed(self) -> None:
+        """The hint names other keys now."""
+        self._show_destination()
+
+    def on_transcript_side_picked(self) -> None:
+        """Prompts and keys go to that side only."""
+        self._show_destination()
+
+    def on_transcript_copy_requested(self, event: Transcript.CopyRequested) -> None:
+        """Hand the text to the terminal's clipboard and say so."""
+        self.app.copy_to_clipboard(event.text)
+        self.say(f"Copied {event.what} ({len(event.text):,} characters) to the terminal's clipboard.")
+
+    # Layout
+
+    def on_resize(self) -> None:
+        """Another width class may have another layout."""
+        self._apply_layout()
+
+    @property
+    def _is_wide(self) -> bool:
+        return self.size.width >= WIDE
+
+    def _apply_layout(self) -> None:
+        sides = [side for side in Side if side in self._live.titles] if hasattr(self, "_live") else []
+        default = Columns.BOTH if self._is_wide else Columns.LEFT
+        columns = self._chosen_layout.get(self._is_wide, default)
+        if len(sides) == 1:
+            columns = Columns.LEFT if sides[0] is Side.LEFT else Columns.RIGHT
+        self._transcript.columns = columns
+        shown = {Columns.LEFT: {Side.LEFT}, Columns.RIGHT: {Side.RIGHT}}.get(columns, set(Side))
+        titles = self.query_one(SideTitles)
+        titles.shown = frozenset(shown)
+        titles.stacked = columns is Columns.STACKED
+
+    def _has_answers(self, side: Side) -> bool:
+        turn = self._live.last_turn
+        return turn is not None and turn.latest(side) is not None
+
+    # Actions
+
+    def act(self, name: str, argument: str = "") -> None:
+        """Run one of `tui.actions`, here or in the app."""
+        if not self._act_in_app(name, argument):
+            method = getattr(self, f"action_{name}")
+            method(argument) if argument and name == "layout" else method()
+
+    def action_stop(self) -> None:
+        """Esc: stop what runs; else leave a picked side; else back to the prompt. Never quits, never closes."""
+        picked = self._transcript.picked
+        conversation = self.conversation
+        if conversation is not None and conversation.stop(picked):
+            return
+        if picked is not None:
+            self._transcript.pick(None)
+        self._prompt.focus()
+
+    def action_retry(self) -> None:
+        """One more variant of the last turn's answers, on the picked side or on both."""
+        turn, conversation = self._live.last_turn, self.conversation
+        if turn is None or conversation is None:
+            self.say("There is nothing to retry yet.")
+            return
+        picked = self._transcript.picked
+        asked = [side for side in conversation.connectors if picked is None or side is picked]
+        sides = [side for side in asked if side not in conversation.running]
+        if not sides:
+            self.say("That side still answers. Esc stops it.")
+        for side in sides:
+            self.run_worker(self._retry(turn, side), group="turn", name=f"retry {side}")
+
+    def action_layout(self, wanted: str = "") -> None:
+        """The next layout, or the one that is named."""
+        now = self._transcript.columns
+        chosen = next((one for one in LAYOUTS if one == wanted), None)
+        self._chosen_layout[self._is_wide] = chosen or LAYOUTS[(LAYOUTS.index(now) + 1) % len(LAYOUTS)]
+        self._apply_layout()
+
+    def action_focus_round(self) -> None:
+        """In one column the other side; in two the prompt, the left, the right, the prompt."""
+        transcript, prompt = self._transcript, self._prompt
+        if transcript.columns in (Columns.LEFT, Columns.RIGHT) and len(self._live.titles) == 2:
+            other = Columns.RIGHT if transcript.columns is Columns.LEFT else Columns.LEFT
+            self._chosen_layout[self._is_wide] = other
+            self._apply_layout()
+        elif prompt.has_focus:
+            transcript.focus()
+            transcript.pick(Side.LEFT if Side.LEFT in self._live.titles else Side.RIGHT)
+        elif transcript.picked is Side.LEFT and Side.RIGHT in self._live.titles:
+            transcript.pick(Side.RIGHT)
+        else:
+            transcript.pick(None)
+            prompt.focus()
+
+    def action_follow(self) -> None:
+        """To the newest text."""
+        self._transcript.follow()
+
+    def action_page_up(self) -> None:
+        """Scroll the turns while the prompt has the focus."""
+        self._transcript.action_page_up()
+
+    def action_page_down(self) -> None:
+        """Scroll the turns while the prompt has the focus."""
+        self._transcript.action_page_down()
+
+    def action_line_up(self) -> None:
+        """Scroll the turns while the prompt has the focus."""
+        self._transcript.action_scroll_up()
+
+    def action_line_down(self) -> None:
+        """Scroll the turns while the prompt has the focus."""
+        self._transcript.action_scroll_down()
+
+    def action_adopt_left(self) -> None:
+        """Tell both sides the left answer of the last turn."""
+        self._adopt(Side.LEFT)
+
+    def action_adopt_right(self) -> None:
+        """Tell both sides the right answer of the last turn."""
+        self._adopt(Side.RIGHT)
+
+    def _adopt(self, side: Side) -> None:
+        turn = self._live.last_turn
+        reply = turn.latest(side) if turn is not None else None
+        if turn is None or reply is None or not reply.text.strip():
+            self.say(f"There is no {side} answer to adopt.")
+            return
+        self.run_worker(self._adopt_reply(turn.id, reply.id), group="adopt")
+
+    async def _adopt_reply(self, turn_id: int, reply_id: int) -> None:
+        turn = await self._require_conversation().adopt(turn_id, reply_id)
+        self._live.last_turn = turn
+        self._transcript.settle(turn)
+
+    def _require_conversation(self) -> Conversation:
+        if self.conversation is None:
+            raise LookupError("No conversation is open yet.")
+        return self.conversation
+
+    @property
+    def _transcript(self) -> Transcript:
+        return self.query_one(Transcript)
+
+    @property
+    def _first_run(self) -> FirstRun:
+        return self.query_one(FirstRun)
+
+    @property
+    def _prompt(self) -> Prompt:
+        return self.query_one(Prompt)
