@@ -59,7 +59,6 @@ ACTIONS: tuple[Action, ...] = (
     Action("follow", "ctrl+end", "Follow", "Jump to the newest text and follow it", "end"),
     Action("adopt_left", "", "Adopt left answer", "Tell both sides the left answer from now on", "adopt left"),
     Action("adopt_right", "", "Adopt right answer", "Tell both sides the right answer from now on", "adopt right"),
-    Action("requests", "", "Requests", "What this session sent, where, and how much", "requests"),
     Action("demo", "", "Demo model", "Put the built-in demo model on both sides", "demo"),
     Action("leave", "ctrl+q", "Quit", "Quit; asks only while an answer is being written", "quit", priority=True),
 )
