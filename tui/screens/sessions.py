@@ -33,7 +33,7 @@ class SessionsScreen(Screen[str | None]):
         & #head { height: 1; margin: 0 0 1 0; }
         & #name { width: 10; text-style: bold; }
         & Input { width: 1fr; height: 1; border: none; padding: 0; background: $background; }
-        & Input:focus { border: none; }
+        & Input:focus { border: none; background-tint: $background; }
         & #count { width: auto; color: $quiet; padding-left: 2; }
         & #nothing { height: 1fr; padding: 1 2; color: $quiet; }
         & #foot { height: 1; color: $quiet; }

@@ -22,7 +22,8 @@ from textual.strip import Strip
 from textual.style import Style
 
 from storage import SessionSummary
-from tui.rendering.safe_text import content, one_line
+from tui.rendering.columns import column
+from tui.rendering.safe_text import one_line
 from tui.words import money, plural, short_spec
 
 Page = Callable[[int, int], Sequence[SessionSummary]]
@@ -97,6 +98,9 @@ class SessionList(ScrollView, can_focus=True):
         height: 1fr;
         overflow-x: hidden;
         scrollbar-size-vertical: 1;
+        scrollbar-background: $background;
+        scrollbar-background-hover: $background;
+        scrollbar-color: $rule;
         background: $background;
         & .session--title { text-style: bold; }
         & .session--quiet { color: $quiet; }
@@ -236,17 +240,16 @@ class SessionList(ScrollView, can_focus=True):
         """One line of one row."""
         row, part = divmod(y + round(self.scroll_y), self._row_height)
         width = self.scrollable_content_region.width
-        style = self.visual_style
         if row >= len(self._rows):
-            return Strip.blank(width, style.rich_style)
+            return Strip.blank(width, self.rich_style)
         said = words_of(self._rows[row], self._now())
         picked = row == self.cursor
         if self._row_height == 1:
             line = self._single(said, picked, width)
         else:
             line = self._upper(said, picked, width) if part == 0 else self._lower(said, width)
-        if picked:
-            style += self.get_visual_style("session--cursor", partial=True)
+        # Not a partial style: Textual leaves an opaque background out of those.
+        style = self.get_visual_style("session--cursor") if picked else self.visual_style
         segments = line.render_segments(style)
         return Strip(segments).adjust_cell_length(width, style.rich_style).apply_offsets(0, y)
 
@@ -255,17 +258,17 @@ class SessionList(ScrollView, can_focus=True):
         return Content(_GAP).join(
             [
                 self._head(said.title, picked, width - fixed),
-                _cell(said.pair, 34),
-                _cell(said.turns, 12, right=True).stylize(self._quiet),
-                _cell(said.cost, 8, right=True).stylize(self._quiet),
-                _cell(said.when, 12),
-                self._marked(_cell(said.marks, _MARKS), said),
+                column(said.pair, 34),
+                column(said.turns, 12, right=True).stylize(self._quiet),
+                column(said.cost, 8, right=True).stylize(self._quiet),
+                column(said.when, 12),
+                self._marked(column(said.marks, _MARKS), said),
             ]
         )
 
     def _upper(self, said: SessionWords, picked: bool, width: int) -> Content:
         return Content.assemble(
-            self._head(said.title, picked, width - 2 - 14 - 1), " ", _cell(said.when, 13, right=True), " "
+            self._head(said.title, picked, width - 2 - 14 - 1), " ", column(said.when, 13, right=True), " "
         )
 
     def _lower(self, said: SessionWords, width: int) -> Content:
@@ -273,15 +276,15 @@ class SessionList(ScrollView, can_focus=True):
         marks_width = min(len(said.marks), max(0, width - 24))
         return Content.assemble(
             "  ",
-            _cell(figures, max(0, width - marks_width - 4)).stylize(self._quiet),
+            column(figures, max(0, width - marks_width - 4)).stylize(self._quiet),
             " ",
-            self._marked(_cell(said.marks, marks_width), said),
+            self._marked(column(said.marks, marks_width), said),
             " ",
         )
 
     def _head(self, title: str, picked: bool, width: int) -> Content:
         style = self.get_visual_style("session--title", partial=True)
-        return Content("▸ " if picked else "  ") + _cell(title, width).stylize(style)
+        return Content("▸ " if picked else "  ") + column(title, width).stylize(style)
 
     def _marked(self, marks: Content, said: SessionWords) -> Content:
         if "CONFIDENTIAL" not in said.marks:
@@ -291,12 +294,3 @@ class SessionList(ScrollView, can_focus=True):
     @property
     def _quiet(self) -> Style:
         return self.get_visual_style("session--quiet", partial=True)
-
-
-def _cell(text: str, width: int, *, right: bool = False) -> Content:
-    """Text cut or filled to a width in cells."""
-    if width <= 0:
-        return Content("")
-    cut = content(text).truncate(width, ellipsis=True)
-    missing = width - cut.cell_length
-    return cut.pad_left(missing) if right else cut.pad_right(missing)
