@@ -35,11 +35,12 @@ from backends.base import (
     ThinkingDelta,
 )
 from backends.claude_errors import Conversation
-from backends.claude_events import MessageReader, repaired
+from backends.claude_events import MessageReader
 from backends.errors import BackendError, KeyRejected, MissingKey, NotOnDevice, Unreachable
 from backends.loading import BackgroundImport
 from backends.patience import CLOUD, Patience, Watch
 from backends.spec import ModelSpec
+from backends.wire import storable
 
 if TYPE_CHECKING:
     import anthropic
@@ -228,7 +229,7 @@ class ClaudeBackend:
             "stream": True,
         }
         if request.system.strip():
-            asked["system"] = repaired(request.system)
+            asked["system"] = storable(request.system)
         return asked
 
     def _extras(self) -> dict[str, Any]:
@@ -275,7 +276,7 @@ async def models(
         ModelInfo(
             spec=ModelSpec("claude", entry.id),
             locality=locality,
-            title=repaired(title) if isinstance(title := getattr(entry, "display_name", None), str) else "",
+            title=storable(title) if isinstance(title := getattr(entry, "display_name", None), str) else "",
             context_tokens=window if isinstance(window := getattr(entry, "max_input_tokens", None), int) else None,
         )
         for entry in entries
@@ -336,8 +337,8 @@ class _Server:
 
             try:
                 door = transport_httpx2(self._address, proxy=self._proxy)
-            except (AddressRefused, OSError) as error:
-                raise Unreachable(f"{error} Check the settings for the network.") from error
+            except AddressRefused as error:
+                raise Unreachable(str(error)) from error
             patience = self._patience
             self._http = httpx2.AsyncClient(
                 transport=Wire(door, server=self.name, limit=patience.line),
@@ -384,7 +385,7 @@ def _raise(error: Exception, about: Conversation, *, is_started: bool) -> NoRetu
 
 
 def _as_param(message: Message) -> Mapping[str, Any]:
-    return {"role": message.role, "content": repaired(message.text)}
+    return {"role": message.role, "content": storable(message.text)}
 
 
 def _checked(key: ApiKey, server: str) -> str:

@@ -14,8 +14,7 @@ import math
 import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from backends.door import DoorRefused
@@ -36,6 +35,7 @@ from backends.errors import (
     Unreachable,
     too_long,
 )
+from backends.wire import Record, count_of, one_line, record_of
 
 _CONSOLE = "the Console (platform.claude.com)"
 _BROKE_OFF = "The answer broke off; what arrived is kept. Retry to ask again."
@@ -65,7 +65,6 @@ _NO_SUCH_NAME = re.compile(
     r"Name or service not known|name resolution|Name does not resolve|No address associated|nodename nor servname|"
     r"getaddrinfo failed"
 )
-_LONGEST_QUOTE = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ class Refusal:
     """Short, on one line; still the server's words."""
     request_id: str = ""
     retry_after: float | None = None
-    details: Mapping[str, Any] | None = None
+    details: Record = field(default_factory=dict)
     redirect: str = ""
     """The host that a redirect leads to."""
 
@@ -111,20 +110,20 @@ def refusal_in(error: BaseException, now: float | None = None) -> Refusal | None
     if not isinstance(status, int) or response is None:
         return None
     body = getattr(error, "body", None)
-    inner = body.get("error") if isinstance(body, dict) else None
-    said: Mapping[str, Any] = inner if isinstance(inner, dict) else {}
-    details = said.get("details")
+    record: Record = body if isinstance(body, dict) else {}
+    said = record_of(record, "error")
+    details = record_of(said, "details")
     headers = response.headers
     return Refusal(
         status=status,
         type=_word(said.get("type")),
-        code=_word(details.get("error_code")) if isinstance(details, dict) else "",
+        code=_word(details.get("error_code")),
         message=_quoted(said.get("message") if said else body),
         request_id=_word(headers.get("request-id"))
         or (_word(body.get("request_id")) if isinstance(body, dict) else ""),
         retry_after=retry_after(headers, time.time() if now is None else now),
         # llama.cpp puts its numbers beside the message.
-        details=details if isinstance(details, dict) else said,
+        details=details or said,
         redirect=_host_of(headers.get("location")),
     )
 
@@ -205,7 +204,7 @@ def _known_refusal(refusal: Refusal, about: Conversation) -> BackendError | None
             "or use the local model."
         )
     if "organization_on_hold" in (refusal.code, refusal.type):
-        appeal = _link((refusal.details or {}).get("appeal_url"))
+        appeal = _link(refusal.details.get("appeal_url"))
         return NotAllowed(f"Anthropic has put this account on hold. Ask for a review{appeal or f' in {_CONSOLE}'}.")
     if refusal.kind not in (400, 413):
         return None
@@ -276,8 +275,8 @@ def _too_long(refusal: Refusal, sizes: re.Match[str] | None, about: Conversation
     numbers = [int(number) for number in sizes.groups() if number] if sizes else []
     if len(numbers) == 2:
         return too_long(about.model, numbers[0], numbers[1])
-    details = refusal.details or {}
-    return too_long(about.model, _count(details.get("n_prompt_tokens")), _count(details.get("n_ctx")))
+    details = refusal.details
+    return too_long(about.model, count_of(details, "n_prompt_tokens"), count_of(details, "n_ctx"))
 
 
 def _not_reached(error: BaseException, names: set[str], about: Conversation) -> BackendError:
@@ -332,8 +331,7 @@ def _quoted(value: object) -> str:
     if "<html" in text[:1000].lower() or "<!doctype" in text[:1000].lower():
         title = re.search(r"<title[^>]*>([^<]{1,200})", text[:10_000], re.IGNORECASE)
         text = title.group(1) if title else "a web page"
-    text = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * _LONGEST_QUOTE]).split())
-    return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 3] + "..."
+    return one_line(text)
 
 
 def _sentence(text: str) -> str:
@@ -342,10 +340,6 @@ def _sentence(text: str) -> str:
 
 def _word(value: object) -> str:
     return _quoted(value)[:100]
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def _link(value: object) -> str:

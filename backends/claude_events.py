@@ -8,9 +8,8 @@ compatible. https://platform.claude.com/docs/en/build-with-claude/streaming
 
 from __future__ import annotations
 
-import re
-
 from backends.base import Event, Metered, Stop, TextDelta, ThinkingDelta, Usage
+from backends.wire import storable
 
 _STOPS = {
     "end_turn": Stop.END,
@@ -19,16 +18,9 @@ _STOPS = {
     "model_context_window_exceeded": Stop.CONTEXT_FULL,
     "refusal": Stop.REFUSAL,
 }
-_SURROGATE = re.compile("[\ud800-\udfff]")
-"""Half a character: valid in JSON, but no file, database or terminal takes it."""
 _LONGEST_NAME = 200
 _MOST_TOKENS = 2**53
 """No count that JSON can carry exactly is larger."""
-
-
-def repaired(text: str) -> str:
-    """The text with half characters replaced, so that it can be stored and sent."""
-    return _SURROGATE.sub("\ufffd", text)
 
 
 class MessageReader:
@@ -100,7 +92,7 @@ class MessageReader:
         self.is_started = True
         name = getattr(message, "model", None)
         if isinstance(name, str) and name:
-            self.model = repaired(name)[:_LONGEST_NAME]
+            self.model = storable(name)[:_LONGEST_NAME]
         self._count(getattr(message, "usage", None))
         # What stands here is a placeholder (0 to 88 were seen), not a count.
         self._counts.pop("output_tokens", None)
@@ -112,11 +104,11 @@ class MessageReader:
                 text = getattr(piece, "text", None)
                 if isinstance(text, str) and text:
                     self.has_text = True
-                    return TextDelta(repaired(text))
+                    return TextDelta(storable(text))
             case "thinking" | "thinking_delta":
                 thinking = getattr(piece, "thinking", None)
                 if isinstance(thinking, str) and thinking:
-                    return ThinkingDelta(repaired(thinking))
+                    return ThinkingDelta(storable(thinking))
         return None
 
     def _end(self, event: object) -> Event:
@@ -126,9 +118,9 @@ class MessageReader:
             self._stop_reason = reason
         details = getattr(delta, "stop_details", None)
         category, explanation = getattr(details, "category", None), getattr(details, "explanation", None)
-        because = f" ({repaired(category)[:60]})." if isinstance(category, str) and category else "."
+        because = f" ({storable(category)[:60]})." if isinstance(category, str) and category else "."
         if isinstance(explanation, str) and explanation.strip():
-            because += f" {repaired(explanation).strip()[:500].rstrip('.')}."
+            because += f" {storable(explanation).strip()[:500].rstrip('.')}."
         self._declined_because = because
         self._count(getattr(event, "usage", None))
         return Metered(self.usage)
