@@ -17,6 +17,10 @@ from tui.widgets.session_list import PAGE_ROWS, SessionList, when
 NOW = datetime(2025, 11, 22, 15, 0, tzinfo=timezone(timedelta(hours=1)))
 
 
+def local_time(moment: datetime) -> datetime:
+    return moment.astimezone(NOW.tzinfo)
+
+
 def summary(
     title: str,
     *,
@@ -67,7 +71,8 @@ class Shelf(Stage):
         self.opened: list[str | None] = []
 
     def on_mount(self) -> None:
-        self.push_screen(SessionsScreen(self.page, len(self.rows), lambda: NOW), self.opened.append)
+        screen = SessionsScreen(self.page, total=len(self.rows), now=NOW, local_time=local_time)
+        self.push_screen(screen, self.opened.append)
 
     def page(self, wanted: str, limit: int, offset: int) -> Sequence[SessionSummary]:
         self.asked.append((wanted, limit, offset))
@@ -217,4 +222,4 @@ async def test_tiny_screen_does_not_break_it(size: tuple[int, int]) -> None:
     ],
 )
 def test_times_are_said_in_the_reader_s_zone(moment: datetime, words: str) -> None:
-    assert when(moment, NOW) == words
+    assert when(local_time(moment), NOW) == words

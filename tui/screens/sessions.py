@@ -49,12 +49,12 @@ class SessionsScreen(Screen[str | None]):
         Binding("pagedown", "list('page', 1)", "Page down", show=False, id="sessions.pagedown"),
     ]
 
-    def __init__(self, rows: Rows, total: int, now: Callable[[], datetime]) -> None:
-        """Take where rows come from, how many there are in all, and the local time (with its time zone)."""
+    def __init__(self, rows: Rows, *, total: int, now: datetime, local_time: Callable[[datetime], datetime]) -> None:
+        """Take where rows come from, how many there are in all, the local time, and what makes a time local."""
         super().__init__()
         self._fetch = rows
         self._total = total
-        self._list = SessionList(now, id="sessions")
+        self._list = SessionList(now, local_time, id="sessions")
         self._nothing = Static("", id="nothing", markup=False)
 
     def compose(self) -> ComposeResult:

@@ -52,8 +52,8 @@ class SessionWords:
     """"CONFIDENTIAL", "1 unfinished", both or nothing."""
 
 
-def words_of(summary: SessionSummary, now: datetime) -> SessionWords:
-    """Everything about one session that its row says; times in the time zone of `now`."""
+def words_of(summary: SessionSummary, updated: datetime, now: datetime) -> SessionWords:
+    """Everything about one session that its row says; both times are local ones."""
     session = summary.session
     marks = []
     if session.confidential:
@@ -68,7 +68,7 @@ def words_of(summary: SessionSummary, now: datetime) -> SessionWords:
         pair=" | ".join(names),
         turns=plural(summary.turns, "turn"),
         cost=_cost(summary.cost_usd),
-        when=when(session.updated, now),
+        when=when(updated, now),
         marks=" · ".join(marks),
     )
 
@@ -81,13 +81,12 @@ def _cost(dollars: float | None) -> str:
 
 
 def when(moment: datetime, now: datetime) -> str:
-    """ "today 14:02", "Tue 18 Nov", or with the year if it is another one."""
-    local = moment.astimezone(now.tzinfo)
-    if local.date() == now.date():
-        return f"today {local:%H:%M}"
-    if local.year == now.year:
-        return f"{local:%a} {local.day} {local:%b}"
-    return f"{local.day} {local:%b %Y}"
+    """ "today 14:02", "Tue 18 Nov", or with the year if it is another one; both times are local ones."""
+    if moment.date() == now.date():
+        return f"today {moment:%H:%M}"
+    if moment.year == now.year:
+        return f"{moment:%a} {moment.day} {moment:%b}"
+    return f"{moment.day} {moment:%b %Y}"
 
 
 class SessionList(ScrollView, can_focus=True):
@@ -135,9 +134,16 @@ class SessionList(ScrollView, can_focus=True):
     class Grown(Message):
         """There are more rows than before, or others."""
 
-    def __init__(self, now: Callable[[], datetime], *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        now: datetime,
+        local_time: Callable[[datetime], datetime],
+        *,
+        id: str | None = None,  # noqa: A002 - Textual's name for it
+    ) -> None:
         super().__init__(id=id)
         self._now = now
+        self._local_time = local_time
         self._page: Page | None = None
         self._rows: list[SessionSummary] = []
         self._ended = True
@@ -242,7 +248,8 @@ class SessionList(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         if row >= len(self._rows):
             return Strip.blank(width, self.rich_style)
-        said = words_of(self._rows[row], self._now())
+        summary = self._rows[row]
+        said = words_of(summary, self._local_time(summary.session.updated), self._now)
         picked = row == self.cursor
         if self._row_height == 1:
             line = self._single(said, picked, width)
