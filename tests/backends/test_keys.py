@@ -32,7 +32,7 @@ def service(tmp_path: Path) -> Iterator[SecretService]:
 
 
 def script(body: str, *, environment_key: str | None = None, timeout: float = 3.0) -> str:
-    """A program that uses keys: `body` is the inside of an async function that has `keys`, `HOST`, `tell`, `refusal`."""
+    """A program that uses keys: `body` is the inside of an async function with `keys`, `tell` and `refusal`."""
     lines = "\n".join(f"    {line}" for line in body.strip().splitlines())
     return f"""
 import asyncio, json
