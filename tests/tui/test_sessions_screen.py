@@ -71,7 +71,7 @@ class Shelf(Stage):
         self.opened: list[str | None] = []
 
     def on_mount(self) -> None:
-        screen = SessionsScreen(self.page, total=len(self.rows), now=NOW, local_time=local_time)
+        screen = SessionsScreen(self.page, len(self.rows), lambda: NOW, local_time=local_time)
         self.push_screen(screen, self.opened.append)
 
     def page(self, wanted: str, limit: int, offset: int) -> Sequence[SessionSummary]:

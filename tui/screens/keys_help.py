@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -62,19 +62,19 @@ class KeyGroup:
     lines: tuple[KeyLine, ...]
 
 
-def groups_of(active: Iterable[ActiveBinding]) -> list[KeyGroup]:
-    """Sort active bindings (the values of `screen.active_bindings`) by where they belong, nearest to the focus first.
+def groups_of(active: Mapping[str, ActiveBinding]) -> list[KeyGroup]:
+    """Sort active bindings (`screen.active_bindings`) by where they belong, nearest to the focus first.
 
     Bindings with an id are ours and can be changed; those without are the toolkit's keys for editing, and come last.
     Bindings without a description are not for people.
     """
     found: dict[str, dict[tuple[str, str], list[str]]] = {}
-    for node, binding, enabled, _ in active:
+    for key, (node, binding, enabled, _) in active.items():
         if not binding.description or not enabled or binding.system:
             continue
         title = (node.BINDING_GROUP_TITLE or type(node).__name__) if binding.id else EDITING
         does = binding.tooltip or binding.description
-        found.setdefault(title, {}).setdefault((binding.action, does), []).append(key_words(binding.key))
+        found.setdefault(title, {}).setdefault((binding.action, does), []).append(key_words(key))
     if EDITING in found:
         found[EDITING] = found.pop(EDITING)
     return [
@@ -92,7 +92,7 @@ def key_words(key: str) -> str:
 
 
 class KeysHelp(Screen[None]):
-    """Shows the bindings that were active before it opened; gives nothing."""
+    """Shows the keys that were active before it opened; gives nothing."""
 
     DEFAULT_CSS = """
     KeysHelp {
@@ -114,9 +114,9 @@ class KeysHelp(Screen[None]):
     BINDING_GROUP_TITLE = "This list"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q", "leave", "Back", id="keys_help.leave")]
 
-    def __init__(self, active: Iterable[ActiveBinding]) -> None:
+    def __init__(self, groups: Sequence[KeyGroup]) -> None:
         super().__init__()
-        self._groups = groups_of(active)
+        self._groups = groups
 
     def compose(self) -> ComposeResult:
         """One block per group."""

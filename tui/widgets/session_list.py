@@ -136,7 +136,7 @@ class SessionList(ScrollView, can_focus=True):
 
     def __init__(
         self,
-        now: datetime,
+        now: Callable[[], datetime],
         local_time: Callable[[datetime], datetime],
         *,
         id: str | None = None,  # noqa: A002 - Textual's name for it
@@ -249,7 +249,7 @@ class SessionList(ScrollView, can_focus=True):
         if row >= len(self._rows):
             return Strip.blank(width, self.rich_style)
         summary = self._rows[row]
-        said = words_of(summary, self._local_time(summary.session.updated), self._now)
+        said = words_of(summary, self._local_time(summary.session.updated), self._local_time(self._now()))
         picked = row == self.cursor
         if self._row_height == 1:
             line = self._single(said, picked, width)
