@@ -49,8 +49,15 @@ class SessionsScreen(Screen[str | None]):
         Binding("pagedown", "list('page', 1)", "Page down", show=False, id="sessions.pagedown"),
     ]
 
-    def __init__(self, rows: Rows, *, total: int, now: datetime, local_time: Callable[[datetime], datetime]) -> None:
-        """Take where rows come from, how many there are in all, the local time, and what makes a time local."""
+    def __init__(
+        self,
+        rows: Rows,
+        total: int,
+        now: Callable[[], datetime],
+        *,
+        local_time: Callable[[datetime], datetime] = datetime.astimezone,
+    ) -> None:
+        """Take where rows come from, how many there are in all, the clock, and what makes a time a local one."""
         super().__init__()
         self._fetch = rows
         self._total = total
