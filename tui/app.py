@@ -10,17 +10,16 @@ import asyncio
 import signal
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, ClassVar, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from textual.app import App, SystemCommand
-from textual.binding import BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
 
 from backends import BackendError, Connector, Locality, ModelInfo
 from backends.address import AddressRefused
 from backends.spec import SpecError
-from conversation.engine import Conversation, NothingToAsk
+from conversation.engine import Busy, Conversation, NothingToAsk
 from conversation.library import Library
 from storage import Side
 from storage.errors import StoreError
@@ -40,6 +39,7 @@ NO_LOCAL_MODEL = SideTitle("Local", "no model yet", "F5 chooses one")
 INSTALL_OLLAMA = (
     "Install Ollama from ollama.com, then run `ollama pull llama3.2:3b`. Ctrl+N finds it; F5 shows all models."
 )
+SIDES = {"left": Side.LEFT, "right": Side.RIGHT}
 LOOKING = SideTitle("Local", "looking on this machine", "")
 
 
@@ -50,8 +50,7 @@ class DuologueApp(App[int]):
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-wide")]
-    BINDINGS: ClassVar[list[BindingType]] = []
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual declares it so
 
     def __init__(self, services: Services) -> None:
         super().__init__()
@@ -241,9 +240,8 @@ class DuologueApp(App[int]):
         from tui.screens.sessions import SessionsScreen
 
         library = self._require_library()
-        now = self.services.local_time(self.services.now())
         chosen = await self.push_screen_wait(
-            SessionsScreen(library.summaries, total=library.count(), now=now, local_time=self.services.local_time)
+            SessionsScreen(library.summaries, library.count(), lambda: self.services.local_time(self.services.now()))
         )
         if chosen is not None and await self._left_current():
             try:
@@ -352,22 +350,37 @@ class DuologueApp(App[int]):
         self.run_worker(self._choose_model(wanted), group="dialog")
 
     async def _choose_model(self, wanted: str) -> None:
+        from tui.model_choice import choose_model
+
         conversation = self._chat.conversation
         if conversation is None:
             return
-        words, _, spec = wanted.partition(" ")
-        side = Side(words) if words in ("left", "right") else None
-        if side is None or not spec:
-            picked = await self._pick_model(side)
-            if picked is None:
-                return
-            side, spec = picked
+        words, _, spec = wanted.strip().partition(" ")
+        if words and words not in SIDES:
+            self._chat.say(f"Write /model left or /model right, and a model if you like, not {words}.")
+            return
+        side = SIDES.get(words) or self._chat.picked or Side.RIGHT
+        chosen = spec.strip() or await choose_model(
+            self, self.services, side, conversation.connectors.get(side), confidential=conversation.confidential
+        )
+        if chosen is not None:
+            await self._put(conversation, side, chosen)
+
+    async def _put(self, conversation: Conversation, side: Side, spec: str) -> None:
         try:
             await conversation.use(side, None if spec == "off" else self.services.connector(side, spec))
-        except (SpecError, AddressRefused, NothingToAsk) as problem:
+        except (SpecError, AddressRefused, NothingToAsk, Busy) as problem:
             self._chat.say(str(problem))
             return
         self._chat.sides_changed()
+
+    def action_model_left(self) -> None:
+        """Choose the left side's model."""
+        self.action_models("left")
+
+    def action_model_right(self) -> None:
+        """Choose the right side's model."""
+        self.action_models("right")
 
     def action_demo(self) -> None:
         """The built-in demo model on both sides."""
@@ -381,16 +394,15 @@ class DuologueApp(App[int]):
             self._chat.say(reason)
             return
         for side in Side:
-            await conversation.use(side, self.services.connector(side, "demo:"))
-        self._chat.sides_changed()
+            await self._put(conversation, side, "demo:")
         self._chat.hide_first_run()
         self._chat.say("DEMO: a real engine with a tiny model that this program made itself. Its text is silly.")
 
     def action_help(self) -> None:
         """All keys that are active now."""
-        from tui.screens.keys_help import KeysHelp
+        from tui.screens.keys_help import KeysHelp, groups_of
 
-        self.push_screen(KeysHelp(self._chat.active_bindings.values()))
+        self.push_screen(KeysHelp(groups_of(self.screen.active_bindings)))
 
     def action_leave(self) -> None:
         """Quit; asks only while an answer is being written."""
@@ -426,7 +438,12 @@ class DuologueApp(App[int]):
         return self.library
 
 
-_APP_ACTIONS = frozenset({"new_session", "sessions", "confidential", "key", "models", "demo", "help", "leave"})
+_APP_ACTIONS = frozenset(
+    {
+        *("new_session", "sessions", "confidential", "key", "help", "leave"),
+        *("models", "model_left", "model_right", "demo"),
+    }
+)
 
 
 def _first_model(servers: Sequence[FoundServer]) -> ModelInfo | None:

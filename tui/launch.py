@@ -49,7 +49,6 @@ class World:
             default_left=settings.left or f"claude:{DEFAULT_CLAUDE_MODEL}",
             default_right=settings.right,
             find_servers=self.find_servers,
-            claude_models=self._wiring.claude_models,
             known_claude_models=known_claude_models,
             key_state=self.key_state,
             keep_key=self.keep_key,

@@ -62,8 +62,6 @@ class Services:
     """None: the first model that is found on this machine."""
     find_servers: Callable[[], Awaitable[Sequence[FoundServer]]]
     """Asks well-known loopback ports only."""
-    claude_models: Callable[[], Awaitable[Sequence[ModelInfo]]]
-    """Asks Anthropic; called only when the user opens the list. Raises `BackendError`."""
     known_claude_models: Callable[[], Sequence[ModelInfo]]
     """The dated list that ships with the program."""
     key_state: Callable[[], Awaitable[KeyState]]

@@ -241,6 +241,6 @@ def _load_claude() -> None:
 
 
 def _load_local() -> None:
-    from backends import discovery, ollama, openai_compatible  # noqa: F401 - this is the late import
+    from backends import ollama, openai_compatible  # noqa: F401 - this is the late import
 
     ollama.preload()

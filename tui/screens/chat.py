@@ -166,6 +166,11 @@ class ChatScreen(Screen[None]):
         return self._prompt.draft
 
     @property
+    def picked(self) -> Side | None:
+        """The side that keys and prompts go to now, if one is picked."""
+        return self._transcript.picked
+
+    @property
     def busy(self) -> bool:
         """True while an answer is being written."""
         return self.conversation is not None and bool(self.conversation.running)
