@@ -77,6 +77,10 @@ class Watch:
         """The server showed that it is at work (reading the prompt, loading): the wait for content starts anew."""
         self._silence = self._patience.first_content
 
+    def expect_within(self, seconds: float) -> None:
+        """The answer has ended, so what may still follow has less time."""
+        self._silence = min(self._silence, seconds)
+
     def received(self, text: str) -> None:
         """Count a piece of text or thinking; raises `BrokenStream` when the answer outgrows its limit."""
         self._text += len(text)

@@ -95,14 +95,16 @@ async def lines(response: httpx.Response, watch: Watch, limit: int) -> AsyncGene
         yield rest
 
 
-async def drain(rest: AsyncGenerator[bytes, None], seconds: float = 0.5) -> None:
-    """Read the few bytes after the last line of an answer, so that the connection can serve the next request."""
+async def drain(rest: AsyncGenerator[object, None], seconds: float = 0.5) -> None:
+    """Read the few bytes after the end of an answer, so that the connection can serve the next request."""
+    import httpx
+
     try:
         async with asyncio.timeout(seconds):
             for _ in range(8):
                 await anext(rest)
-    except (StopAsyncIteration, TimeoutError, BackendError):
-        pass  # a server that has more to say than its answer is cut off by the closing of the response
+    except (StopAsyncIteration, TimeoutError, BackendError, httpx.TransportError):
+        pass  # the answer is whole; a server that has more to say is cut off by the closing of the response
 
 
 def parsed(data: bytes) -> Record:

@@ -504,8 +504,9 @@ async def test_bad_bytes_and_odd_numbers_do_not_end_the_answer() -> None:
 
 
 async def test_words_after_the_end_are_not_read() -> None:
-    chat = _streams(_line(piece("x")), _line(last()), then=lambda reply: _repeats(reply, _line(piece("more"))))
-    assert text(await ask(ScriptedOllama(chat=chat))) == "x"
+    for then in (lambda reply: _repeats(reply, _line(piece("more"))), _stays_silent, _cuts):
+        chat = _streams(_line(piece("x")), _line(last()), then=then)
+        assert text(await ask(ScriptedOllama(chat=chat))) == "x"
 
 
 @pytest.mark.parametrize("path", ["/api/version", "/api/show", "/api/tags", "/api/ps"])
