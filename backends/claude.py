@@ -18,7 +18,7 @@ import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 from backends import claude_errors, claude_models
@@ -37,6 +37,7 @@ from backends.base import (
 from backends.claude_errors import Conversation
 from backends.claude_events import MessageReader
 from backends.errors import BackendError, KeyRejected, MissingKey, NotOnDevice, Unreachable
+from backends.keys import ApiKey
 from backends.loading import BackgroundImport
 from backends.patience import CLOUD, Patience, Watch
 from backends.spec import ModelSpec
@@ -57,13 +58,6 @@ _THINKING_NOTE = "The model did not accept the thinking settings, so it was aske
 _QUIET_LOGGERS = ("anthropic", "httpx2", "httpcore2")
 _END = object()
 """Not None: that is what the SDK makes of an event whose data is `null`."""
-
-
-class ApiKey(Protocol):
-    """A key that shows itself only when asked to."""
-
-    def reveal(self) -> str:
-        """The key itself."""
 
 
 Key = Callable[[], Awaitable[ApiKey]]

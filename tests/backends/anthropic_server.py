@@ -5,29 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import Any
 
 from backends import Event, Message, ModelSpec, Request, TextDelta
 from backends.claude import ClaudeBackend
+from backends.keys import ApiKey
 from tests.backends.scripted_server import Received, Reply
 
 Step = Callable[[Received, Reply], Awaitable[None]]
 SECRET = "sk-ant-api03-canary-of-the-key"
 
 
-@dataclass(frozen=True)
-class Key:
-    """A key as the backend is given it."""
-
-    secret: str = field(default=SECRET, repr=False)
-
-    def reveal(self) -> str:
-        return self.secret
-
-
-async def a_key() -> Key:
-    return Key()
+async def a_key() -> ApiKey:
+    return ApiKey(SECRET)
 
 
 def in_turn(*steps: Step) -> Step:

@@ -27,13 +27,15 @@ from backends import (
 from backends.address import ServerAddress
 from backends.claude import USUAL_OUTPUT, ClaudeBackend, models
 from backends.errors import BrokenStream, KeyRejected, MissingKey, NotOnDevice, TimedOut, Unreachable
+from backends.keys import ApiKey
+from backends.ledger import recorded
 from backends.patience import Patience
+from tests.backends import contract
 from tests.backends.anthropic_server import (
     PING,
     SECRET,
     SONNET,
     STOP,
-    Key,
     Step,
     a_key,
     asking,
@@ -69,10 +71,9 @@ async def answered(*pieces: bytes, request: Request | None = None, **options: An
 
 
 def finished(events: list[Event]) -> Finished:
-    """The last event, which is the only one of its kind."""
-    assert [type(event) for event in events].count(Finished) == 1
-    assert isinstance(events[-1], Finished)
-    return events[-1]
+    """The end of an answer whose events are what `backends.base` promises."""
+    contract.check_order(events)
+    return contract.finished(events)
 
 
 async def failure(step: Step, seen: list[Event] | None = None, **options: Any) -> BackendError:
@@ -455,7 +456,7 @@ async def test_cancelling_the_task_closes_the_connection(pieces: tuple[bytes, ..
         seen: list[Event] = []
         async with asyncio.TaskGroup() as group:
             task = group.create_task(gather(seen, backend))
-            while not server.received or (pieces and not text_of(seen)):  # noqa: ASYNC110 - two conditions
+            while not server.received or (pieces and not text_of(seen)):
                 await asyncio.sleep(0.005)
             task.cancel()
         assert task.cancelled()
@@ -575,8 +576,8 @@ async def test_cost_grows_in_step_with_the_answer() -> None:
     ],
 )
 async def test_unusable_key_is_not_sent(secret: str, error: type[BackendError]) -> None:
-    async def key() -> Key:
-        return Key(secret)
+    async def key() -> ApiKey:
+        return ApiKey(secret)
 
     async with ScriptedServer(streams(*whole("x"))) as server:
         with pytest.raises(error, match="duologue key set") as caught:
@@ -586,8 +587,8 @@ async def test_unusable_key_is_not_sent(secret: str, error: type[BackendError]) 
 
 
 async def test_blanks_around_a_key_are_not_sent() -> None:
-    async def key() -> Key:
-        return Key(f" {SECRET}\n")
+    async def key() -> ApiKey:
+        return ApiKey(f" {SECRET}\n")
 
     async with ScriptedServer(streams(*whole("x"))) as server:
         await events_of(ClaudeBackend(SONNET, address=server.address, key=key))
@@ -595,7 +596,7 @@ async def test_blanks_around_a_key_are_not_sent() -> None:
 
 
 async def test_missing_key_is_told_as_its_keeper_tells_it() -> None:
-    async def key() -> Key:
+    async def key() -> ApiKey:
         raise MissingKey("No API key yet. Store one with `duologue key set`.")
 
     async with ScriptedServer(streams(*whole("x"))) as server:
@@ -612,7 +613,7 @@ async def test_key_is_in_no_representation() -> None:
     assert SECRET not in repr(backend) + repr(vars(backend)) + repr(caught.value)
 
 
-async def unasked_key() -> Key:
+async def unasked_key() -> ApiKey:
     raise AssertionError("nobody may ask for the key here")
 
 
@@ -646,7 +647,7 @@ async def test_demo_is_on_this_machine_and_costs_nothing() -> None:
         located, *rest = await events_of(backend, asking(this_machine_only=True))
     assert isinstance(located, Located)
     assert located.locality is Locality.THIS_MACHINE
-    assert finished(rest).cost_usd == 0.0
+    assert contract.finished(rest).cost_usd == 0.0
     assert not {"thinking", "cache_control"} & set(server.received[0].json)
     assert server.received[0].json["model"] == "duologue-demo"
     assert str(backend.spec) == "demo:messages"
@@ -656,6 +657,59 @@ async def test_nobody_at_the_address() -> None:
     address = ServerAddress("http", "127.0.0.1", unused_port())
     with pytest.raises(Unreachable, match=r"Cannot reach 127\.0\.0\.1"):
         await events_of(ClaudeBackend(SONNET, address=address, key=a_key))
+
+
+OFFICIAL = ServerAddress("https", "api.anthropic.com", 443)
+
+
+async def test_proxy_that_refuses_is_named() -> None:
+    async with ScriptedServer(says(b"", 407)) as proxy:
+        backend = ClaudeBackend(SONNET, address=OFFICIAL, key=a_key, proxy=f"http://127.0.0.1:{proxy.port}")
+        with pytest.raises(Unreachable, match=r"api\.anthropic\.com through the proxy 127\.0\.0\.1"):
+            await events_of(backend)
+    (received,) = proxy.received
+    assert (received.method, received.path) == ("CONNECT", "api.anthropic.com:443")
+    assert "authorization" not in received.headers
+
+
+async def test_proxy_that_is_not_there_is_named() -> None:
+    backend = ClaudeBackend(SONNET, address=OFFICIAL, key=a_key, proxy=f"http://127.0.0.1:{unused_port()}")
+    with pytest.raises(Unreachable, match=r"through the proxy 127\.0\.0\.1"):
+        await events_of(backend)
+
+
+@pytest.mark.parametrize("proxy", ["socks://127.0.0.1:1", "nonsense"])
+async def test_proxy_of_another_kind_says_how_one_is_written(proxy: str) -> None:
+    with pytest.raises(Unreachable, match="Write the proxy as http"):
+        await events_of(ClaudeBackend(SONNET, address=OFFICIAL, key=a_key, proxy=proxy))
+
+
+class Lines:
+    """A ledger in memory."""
+
+    def __init__(self) -> None:
+        self.opened_as: list[tuple[str, str, int, Locality]] = []
+        self.ended: list[tuple[str, str | None, int, int]] = []
+
+    async def opened(self, *, purpose: str, host: str, port: int, locality: Locality) -> int:
+        self.opened_as.append((purpose, host, port, locality))
+        return len(self.opened_as)
+
+    def closed(self, row: int, *, verdict: str, peer: str | None, sent: int, received: int, detail: str = "") -> None:
+        assert row == len(self.opened_as), detail
+        self.ended.append((verdict, peer, sent, received))
+
+
+async def test_request_is_a_line_of_the_ledger() -> None:
+    lines = Lines()
+    async with ScriptedServer(streams(*whole("x"))) as server:
+        with recorded(lines, "chat"):
+            await events_of(claude(server))
+        assert lines.opened_as == [("chat", "127.0.0.1", server.port, Locality.THIS_MACHINE)]
+    ((verdict, peer, sent, received),) = lines.ended
+    assert (verdict, peer) == ("done", "127.0.0.1")
+    assert sent > len(server.received[0].body)
+    assert received > len(b"".join(whole("x")))
 
 
 async def test_path_of_the_address_is_kept() -> None:

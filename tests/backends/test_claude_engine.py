@@ -12,8 +12,8 @@ from backends.address import ServerAddress, parse_server
 from backends.claude import ClaudeBackend, models
 from backends.engine import EngineAddress
 from backends.errors import KeyRejected, PromptTooLong
+from backends.keys import ApiKey
 from tests.backends import contract
-from tests.backends.anthropic_server import Key
 
 pytestmark = pytest.mark.engine
 
@@ -25,8 +25,8 @@ def address_of(engine: EngineAddress) -> ServerAddress:
 
 
 def demo(engine: EngineAddress, secret: str | None = None, **options: Any) -> ClaudeBackend:
-    async def key() -> Key:
-        return Key(secret or engine.api_key)
+    async def key() -> ApiKey:
+        return ApiKey(secret or engine.api_key)
 
     return ClaudeBackend(SPEC, address=address_of(engine), key=key, api_model=engine.model, demo=True, **options)
 
@@ -94,8 +94,8 @@ async def test_prompt_too_long_comes_with_both_numbers(demo_engine: EngineAddres
 
 
 async def test_models_are_listed(demo_engine: EngineAddress) -> None:
-    async def key() -> Key:
-        return Key(demo_engine.api_key)
+    async def key() -> ApiKey:
+        return ApiKey(demo_engine.api_key)
 
     offered = await models(address_of(demo_engine), key, demo=True)
     assert [info.spec.model for info in offered] == [demo_engine.model]

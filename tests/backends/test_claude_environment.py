@@ -151,10 +151,8 @@ def test_log_that_the_program_keeps_itself_holds_neither_prompt_nor_key() -> Non
     "environment",
     [
         {"OTEL_PROPAGATORS": "nonsense"},
-        {"OTEL_PYTHON_CONTEXT": "nonsense"},
-        {"OTEL_PYTHON_TRACER_PROVIDER": "nonsense"},
-        {"DEFER_PYDANTIC_BUILD": "nonsense"},
-        {"ANTHROPIC_LOG": "nonsense", "ANTHROPIC_OPEN_TELEMETRY": "nonsense"},
+        {"OTEL_PYTHON_CONTEXT": "nonsense", "OTEL_PYTHON_TRACER_PROVIDER": "nonsense"},
+        {"DEFER_PYDANTIC_BUILD": "nonsense", "ANTHROPIC_LOG": "nonsense", "ANTHROPIC_OPEN_TELEMETRY": "nonsense"},
     ],
 )
 def test_odd_environment_ends_in_an_answer_or_in_a_sentence(environment: dict[str, str]) -> None:
