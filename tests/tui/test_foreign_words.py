@@ -1,0 +1,89 @@
+"""Every place of these widgets and screens where foreign words stand: none lets through what commands a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from textual.screen import Screen
+from textual.widget import Widget
+
+from tests.tui.hostile import COMMANDING, HOSTILE
+from tests.tui.screen_text import Stage, screen_lines
+from tests.tui.test_sessions_screen import NOW, local_time, summary
+from tui.screens.api_key import ApiKeyDialog
+from tui.screens.confirm import Confirm
+from tui.screens.keys_help import KeyGroup, KeyLine, KeysHelp
+from tui.screens.models import ModelGroup, ModelPicker, ModelRow
+from tui.screens.sessions import SessionsScreen
+from tui.widgets.first_run import FirstRun, Surroundings
+from tui.widgets.prompt import Prompt
+
+
+def sessions(words: str) -> Screen[str | None]:
+    rows = [summary(words, left=words, right="ollama:" + words, confidential=True)]
+    return SessionsScreen(
+        lambda _, limit, offset: rows[offset : offset + limit], 1, lambda: NOW, local_time=local_time
+    )
+
+
+def models(words: str) -> Screen[str | None]:
+    row = ModelRow(words, words, 1, 1, loaded=True, note=words)
+    return ModelPicker(
+        words, [ModelGroup(words, [row]), ModelGroup(words + "2", words), ModelGroup(words + "3", None)]
+    )
+
+
+SCREENS: dict[str, Callable[[str], Screen[Any]]] = {
+    "confirm": lambda words: Confirm(words, [words, words], yes=words, no=words),
+    "api key": lambda words: ApiKeyDialog(keyring=words, keyring_usable=True, state=words),
+    "sessions": sessions,
+    "models": models,
+    "keys": lambda words: KeysHelp([KeyGroup(words, (KeyLine((words,), words),))]),
+}
+
+
+def first_run(words: str) -> Widget:
+    return FirstRun(
+        Surroundings(
+            key=words, keyring=words, servers_tried=(words,), gguf_files=1, gguf_where=words, engine_missing=words
+        )
+    )
+
+
+def prompt(words: str) -> Widget:
+    box = Prompt(placeholder=words)
+    box.set_destination(words, confidential=True, fill=words)
+    box.set_hint(words)
+    return box
+
+
+def written(words: str) -> Widget:
+    box = Prompt()
+    box.draft = f"a\tb {words}"
+    return box
+
+
+WIDGETS: dict[str, Callable[[str], Widget]] = {"first run": first_run, "prompt": prompt, "written": written}
+
+ALL = "".join(HOSTILE)
+
+
+@pytest.mark.parametrize("words", [ALL, *HOSTILE[-3:]])
+@pytest.mark.parametrize("name", SCREENS)
+async def test_screen_shows_nothing_that_commands_a_terminal(name: str, words: str) -> None:
+    app = Stage()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.push_screen(SCREENS[name](words))
+        await pilot.pause()
+        assert COMMANDING.search(screen_lines(app).replace("\n", "")) is None
+
+
+@pytest.mark.parametrize("words", [ALL, *HOSTILE[-3:]])
+@pytest.mark.parametrize("name", WIDGETS)
+async def test_widget_shows_nothing_that_commands_a_terminal(name: str, words: str) -> None:
+    app = Stage(WIDGETS[name](words))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert COMMANDING.search(screen_lines(app).replace("\n", "")) is None
