@@ -6,17 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from textual import events
 from textual.screen import Screen
 from textual.widget import Widget
 
 from tests.tui.hostile import COMMANDING, HOSTILE
-from tests.tui.screen_text import Stage, screen_lines
+from tests.tui.screen_text import Stage, screen_lines, until
 from tests.tui.test_sessions_screen import NOW, local_time, summary
 from tui.screens.api_key import ApiKeyDialog
 from tui.screens.confirm import Confirm
 from tui.screens.keys_help import KeyGroup, KeyLine, KeysHelp
 from tui.screens.models import ModelGroup, ModelPicker, ModelRow
 from tui.screens.sessions import SessionsScreen
+from tui.widgets.filter_line import FilterLine
 from tui.widgets.first_run import FirstRun, Surroundings
 from tui.widgets.prompt import Prompt
 
@@ -85,5 +87,18 @@ async def test_screen_shows_nothing_that_commands_a_terminal(name: str, words: s
 async def test_widget_shows_nothing_that_commands_a_terminal(name: str, words: str) -> None:
     app = Stage(WIDGETS[name](words))
     async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert COMMANDING.search(screen_lines(app).replace("\n", "")) is None
+
+
+@pytest.mark.parametrize("name", ["sessions", "models"])
+async def test_pasted_filter_is_cleaned(name: str) -> None:
+    app = Stage()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.push_screen(SCREENS[name]("words"))
+        await pilot.pause()
+        app.post_message(events.Paste(ALL))
+        await until(lambda: app.screen.query_one(FilterLine).value)
+        assert COMMANDING.search(app.screen.query_one(FilterLine).value) is None
         await pilot.pause()
         assert COMMANDING.search(screen_lines(app).replace("\n", "")) is None

@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 from backends.spec import SpecError, parse
 from tui.rendering.columns import column
 from tui.rendering.safe_text import clean, content, one_line
+from tui.widgets.filter_line import FilterLine
 from tui.words import count, size
 
 LOADING = "looking …"
@@ -54,8 +55,7 @@ class ModelPicker(Screen[str | None]):
         padding: 0 1;
         & Static { height: auto; }
         & #name { text-style: bold; }
-        & Input { height: 1; border: none; padding: 0; margin-bottom: 1; background: $background; }
-        & Input:focus { border: none; background-tint: $background; }
+        & FilterLine { margin-bottom: 1; }
         & OptionList {
             height: 1fr;
             border: none;
@@ -101,7 +101,7 @@ class ModelPicker(Screen[str | None]):
     def compose(self) -> ComposeResult:
         """A line to filter with or to write a name in, the models, the keys."""
         yield Static(content(f"Model for the {one_line(self._side)}"), id="name")
-        yield Input(placeholder="type to filter, or write any model: ollama:llama3.1:8b", id="filter", compact=True)
+        yield FilterLine(placeholder="type to filter, or write any model: ollama:llama3.1:8b", id="filter")
         yield self._list
         yield self._problem
         yield Static("Enter use · ↑↓ choose · Esc back", id="foot", markup=False)
@@ -109,7 +109,7 @@ class ModelPicker(Screen[str | None]):
     def on_mount(self) -> None:
         """Show what is known so far."""
         self._problem.display = False
-        self.query_one(Input).focus()
+        self.query_one(FilterLine).focus()
         self._show()
 
     def set_group(self, title: str, rows: Sequence[ModelRow] | str | None) -> None:
@@ -165,7 +165,7 @@ class ModelPicker(Screen[str | None]):
 
     def _show(self, *, keep: bool = True) -> None:
         """Fill the list; the picked model stays picked if it is still there and `keep` is set."""
-        wanted = self.query_one(Input).value.strip()
+        wanted = self.query_one(FilterLine).value.strip()
         picked = self._picked() if keep else None
         self._list.clear_options()
         shown: set[str] = set()

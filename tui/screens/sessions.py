@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 
 from storage import SessionSummary
 from tui.rendering.safe_text import content
+from tui.widgets.filter_line import FilterLine
 from tui.widgets.session_list import SessionList
 
 Rows = Callable[[str, int, int], Sequence[SessionSummary]]
@@ -32,8 +33,7 @@ class SessionsScreen(Screen[str | None]):
         padding: 0 1;
         & #head { height: 1; margin: 0 0 1 0; }
         & #name { width: 10; text-style: bold; }
-        & Input { width: 1fr; height: 1; border: none; padding: 0; background: $background; }
-        & Input:focus { border: none; background-tint: $background; }
+        & FilterLine { width: 1fr; }
         & #count { width: auto; color: $quiet; padding-left: 2; }
         & #nothing { height: 1fr; padding: 1 2; color: $quiet; }
         & #foot { height: 1; color: $quiet; }
@@ -68,7 +68,7 @@ class SessionsScreen(Screen[str | None]):
         """A line to filter with, the list, the keys."""
         with Horizontal(id="head"):
             yield Static("Sessions", id="name", markup=False)
-            yield Input(placeholder="type to filter", id="filter", compact=True)
+            yield FilterLine(placeholder="type to filter", id="filter")
             yield Static("", id="count", markup=False)
         yield self._list
         yield self._nothing
@@ -76,7 +76,7 @@ class SessionsScreen(Screen[str | None]):
 
     def on_mount(self) -> None:
         """Show the newest ones."""
-        self.query_one(Input).focus()
+        self.query_one(FilterLine).focus()
         self._show("")
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -115,7 +115,7 @@ class SessionsScreen(Screen[str | None]):
     _shown: str | None = None
 
     def _show_if_current(self, wanted: str) -> None:
-        if self.is_attached and wanted == self.query_one(Input).value and wanted != self._shown:
+        if self.is_attached and wanted == self.query_one(FilterLine).value and wanted != self._shown:
             self._show(wanted)
 
     def _show(self, wanted: str) -> None:
