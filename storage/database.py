@@ -81,7 +81,7 @@ class Database:
     @classmethod
     def for_reading(cls, path: Path, *, patience: float = PATIENCE) -> Database:
         """Connect to a file without ever changing it; also where the folder cannot be written."""
-        if files.identity(path) is None:
+        if not path.is_file():
             raise NotFound(f"There is no {path} yet. Start the program once, or choose another folder.")
         address = f"{path.as_uri()}?mode=ro"
         try:
@@ -155,6 +155,19 @@ class Database:
         except BaseException:
             self._roll_back()
             raise
+
+    def prove_writable(self) -> None:
+        """Raise `ReadOnly` where nothing can be written.
+
+        SQLite opens a file without write permission all the same, and even begins a transaction for writing.
+        """
+        version = self.number("PRAGMA user_version")
+        with self._translated():
+            self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self.write(f"PRAGMA user_version={version}")  # never committed
+        finally:
+            self._roll_back()
 
     def check_place(self) -> None:
         """Raise `FileGone` when the name means another file or none: SQLite would go on writing into nothing."""

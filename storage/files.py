@@ -10,6 +10,7 @@ that exists is never opened here, only looked at by name.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -34,6 +35,8 @@ def prepare(path: Path) -> bool:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _PRIVATE))
     except FileExistsError:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
         for name in (path, wal(path), shared_memory(path)):
             _close_to_others(name)
         return False

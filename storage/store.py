@@ -72,8 +72,7 @@ class Store(SessionsTable, TurnsTable, LedgerTable):
         database = Database.for_writing(path, patience=patience)
         owner: Owner | None = None
         try:
-            with database.transaction():
-                pass  # a file without write permission is opened all the same, and fails only here
+            database.prove_writable()
             owner = Owner(path)
             database.use_wal()
             migrations.migrate(database)
