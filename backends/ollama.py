@@ -156,10 +156,13 @@ class OllamaBackend:
     async def _read_card(self, server: _Server, *, fresh: bool) -> _Card:
         if self._card is None or fresh or time.monotonic() - self._card.read_at > _CARD_SECONDS:
             model = self._spec.model
+            # The list first: it is read from the disk, while a question about one model may be passed on.
+            tag = _named(records_of((await server.asked("list")).record, "models"), model)
+            if fresh:
+                _check_not_remote(model, tag)
             show = await server.asked("show", model=model)
             if show.status != 200:
                 raise _refused(show, model, self._address)
-            tag = _named(records_of((await server.asked("list")).record, "models"), model)
             self._card = _Card(show.record, tag, time.monotonic())
         return self._card
 
@@ -434,6 +437,11 @@ def _check_name_and_address(model: str, address: ServerAddress) -> None:
         raise NotOnDevice(f"{model} is a cloud model: Ollama sends it to ollama.com. Choose a model on this machine.")
 
 
+def _check_not_remote(model: str, record: Record) -> None:
+    if host := _remote_host(record):
+        raise NotOnDevice(f"{model} runs elsewhere ({host}), whatever its name says. Choose a model on this machine.")
+
+
 async def _proved(server: _Server, model: str, card: _Card, version: tuple[int, ...]) -> tuple[str, str]:
     """The name to send and what it rests on that this machine answers. Raises `NotOnDevice`.
 
@@ -441,8 +449,8 @@ async def _proved(server: _Server, model: str, card: _Card, version: tuple[int, 
     (told since 0.16.2), or it refuses a remote model in the very request that carries the prompt (`:local`, since
     0.17.6).
     """
-    if host := _remote_host(card.show) or _remote_host(card.tag):
-        raise NotOnDevice(f"{model} runs elsewhere ({host}), whatever its name says. Choose a model on this machine.")
+    _check_not_remote(model, card.tag)
+    _check_not_remote(model, card.show)
     cloud = record_of((await server.get("/api/status")).record, "cloud")
     proofs = ["Ollama's cloud is switched off"] if cloud.get("disabled") is True else []
     sent_as = model

@@ -257,12 +257,20 @@ async def models(
     address: ServerAddress, *, api_key: str | None = None, flavour: Flavour | None = None
 ) -> list[ModelInfo]:
     """What a server offers. Raises `BackendError`."""
+    _, offered = await identified(address, api_key=api_key, flavour=flavour)
+    return offered
+
+
+async def identified(
+    address: ServerAddress, *, api_key: str | None = None, flavour: Flavour | None = None
+) -> tuple[Flavour, list[ModelInfo]]:
+    """What a server is, and what it offers. Raises `BackendError`."""
     async with client(address, headers=_authorization(api_key)) as http:
         try:
             listing = await _read_listing(http, address, flavour)
         except (httpx.HTTPError, DoorRefused) as error:
             _raise_translated(error, address, flavour or "other")
-    return listing.model_infos(address)
+    return listing.flavour, listing.model_infos(address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,8 +388,11 @@ def _offer(entry: Record, flavour: Flavour) -> _Offer:
     meta = record_of(entry, "meta")
     window = count_of(entry, "max_model_len", "context_length", "context_window") or count_of(meta, "n_ctx")
     name = text_of(entry, "id")
-    always_loaded = flavour in ("llama-server", "vllm")
-    return _Offer(name, _shown(name), count_of(meta, "size"), window, True if always_loaded else None)
+    # A llama-server that serves many models ("router") tells a status; with one model, and in vLLM, it is loaded.
+    status = text_of(record_of(entry, "status"), "value")
+    always_loaded = flavour in ("llama-server", "vllm") or None
+    loaded = status in ("loaded", "sleeping") if status else always_loaded
+    return _Offer(name, _shown(name), count_of(meta, "size"), window, loaded)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,8 @@ async def ask(
             finally:
                 await response.aclose()
     except TimeoutError as error:
-        raise TimedOut(f"No answer to {path} within {seconds:g} seconds. See whether the server is stuck.") from error
+        server = request.url.netloc.decode("ascii")
+        raise TimedOut(f"{server} did not answer within {seconds:g} seconds. See whether it is stuck.") from error
 
 
 async def error_body(response: httpx.Response, watch: Watch) -> Reply:
@@ -204,6 +205,11 @@ def as_backend_error(error: Exception, *, address: str, start_it: str) -> Backen
     match error:
         case DoorRefused():
             return NotOnDevice(f"{error} Check the server's address.")
+        case httpx.ConnectError() if "certificate" in str(error).lower():
+            return Unreachable(
+                f"{address} could not prove who it is, so nothing was sent ({one_line(str(error))}). "
+                "Correct the address, or have its certificate signed by an authority that this system trusts."
+            )
         case httpx.ConnectError():
             return Unreachable(f"Nobody answers at {address}. {start_it}")
         case httpx.ConnectTimeout() | httpx.PoolTimeout():

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import shutil
+import ssl
+import subprocess
 import urllib.request
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -219,6 +223,19 @@ async def test_window_and_name_come_from_where_each_server_tells(
     events, server = await ask_and_see(ScriptedOpenAI(PAGES[kind]), model=model)
     assert server.bodies("/v1/chat/completions")[0]["model"] == sent
     assert finished(events).context_tokens == window
+
+
+async def test_router_tells_which_model_is_loaded() -> None:
+    entries = [
+        {"id": name, "owned_by": "llamacpp", "status": {"value": value}}
+        for name, value in (("a", "unloaded"), ("b", "loaded"))
+    ]
+    pages = {"/health": {}, "/v1/models": {"data": entries}}
+    loading = Progress("loading model")
+    assert loading in await ask(ScriptedOpenAI(pages), model="a")
+    events, server = await ask_and_see(ScriptedOpenAI(pages))
+    assert loading not in events
+    assert server.bodies("/v1/chat/completions")[0]["model"] == "b"
 
 
 async def test_lm_studio_loads_a_model_when_it_is_asked_for() -> None:
@@ -621,6 +638,42 @@ async def test_connection_is_used_again_for_the_next_turn() -> None:
             await answered(backend, prompt())
         await backend.aclose()
         assert server.connections == 1
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
+async def test_server_that_cannot_prove_who_it_is_gets_nothing(tmp_path: Path) -> None:
+    got: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        got.append(await reader.read())
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path))
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    address = parse_server(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}", default_port=1)
+    backend = OpenAICompatibleBackend(ModelSpec("openai", "x"), address, api_key="canary-key")
+    _, failure = await broken_off(backend, prompt())
+    await backend.aclose()
+    server.close()
+    assert isinstance(failure, errors.Unreachable)
+    assert "could not prove who it is" in str(failure)
+    assert got in ([], [b""])
+
+
+def self_signed(directory: Path) -> Path:
+    """Key and certificate for 127.0.0.1 in one file."""
+    pem = directory / "server.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+            *("-days", "1", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(directory / "key.pem"), "-out", str(directory / "cert.pem")),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    pem.write_text((directory / "key.pem").read_text() + (directory / "cert.pem").read_text())
+    return pem
 
 
 async def test_proxies_in_the_environment_are_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
