@@ -13,6 +13,7 @@ or by the first prompt. What is closed here, because it bites:
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -59,7 +60,6 @@ _QUIET_LOGGERS = ("anthropic", "httpx2", "httpcore2")
 _END = object()
 """Not None: that is what the SDK makes of an event whose data is `null`."""
 
-
 Key = Callable[[], Awaitable[ApiKey]]
 """Awaited right before a request is sent; raises `MissingKey` where there is none."""
 
@@ -76,14 +76,14 @@ def preload() -> None:
         # It logs what it finds odd in OTEL_* variables, at import and as an error.
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
         try:
-            # The resources are modules of their own, which the SDK would import at the first request.
+            # Beside the SDK itself, all that the first request would import while the screen waits.
             import anthropic.resources.messages
             import anthropic.resources.models  # noqa: F401
+            import httpcore2  # noqa: F401
 
             import backends.claude_wire  # noqa: F401
-        except (
-            Exception
-        ) as error:  # whatever a library raises at import: OTEL_PROPAGATORS alone can make it ValueError
+        except Exception as error:
+            # A library may raise anything at import: an odd OTEL_PROPAGATORS makes it a ValueError.
             raise BackendError(
                 f"The anthropic package cannot be loaded ({type(error).__name__}: {error}). "
                 "Look for OTEL_* variables in the environment, or install duologue again."
@@ -119,24 +119,25 @@ class ClaudeBackend:
         api_model: str | None = None,
         demo: bool = False,
         proxy: str | None = None,
-        patience: Patience = CLOUD,
+        patience: Patience | None = None,
         max_output_tokens: int | None = None,
         prices: Path | None = None,
     ) -> None:
         """`api_model` is the name that the server is asked for, where it is not the one in `spec`.
 
-        `demo`: the server is llama.cpp on this machine, which speaks the same protocol. `max_output_tokens` is for
-        requests that name none. `prices` is the user's own file; raises `PriceFileError` where it cannot be used.
+        `demo`: the server is llama.cpp on this machine, which speaks the same protocol and may be slower to begin.
+        `max_output_tokens` is for requests that name none. `prices` is the user's own file (see `claude_models`);
+        raises `PriceFileError` where it cannot be used.
         """
         self._spec = spec
         self._model = api_model or spec.model
         self._key = key
         self._demo = demo
-        self._patience = patience
+        self._patience = patience or (Patience() if demo else CLOUD)
         self._max_output_tokens = max_output_tokens
         self._prices = prices
         self._known = claude_models.model(self._model, prices)
-        self._server = _Server(address, demo=demo, proxy=proxy, patience=patience)
+        self._server = _Server(address, demo=demo, proxy=proxy, patience=self._patience)
 
     @property
     def spec(self) -> ModelSpec:
@@ -359,8 +360,6 @@ async def _next(stream: anthropic.AsyncStream[Any], watch: Watch, about: Convers
 
 async def _drain(stream: anthropic.AsyncStream[Any]) -> None:
     """Take the end of the body from the connection; one that is left unread cannot be used again."""
-    import asyncio
-
     try:
         async with asyncio.timeout(_LAST_BYTES):
             await anext(stream, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from contextlib import aclosing
 from typing import Any
 
@@ -611,6 +612,26 @@ async def test_key_is_in_no_representation() -> None:
         with pytest.raises(KeyRejected) as caught:
             await events_of(backend)
     assert SECRET not in repr(backend) + repr(vars(backend)) + repr(caught.value)
+
+
+async def drops(_received: Received, reply: Reply) -> None:
+    reply.cut()
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        refuses(401, "authentication_error", f"invalid {SECRET[:6]}"),
+        cut_after(start(), text("Half")),
+        drops,
+        says(b""),
+    ],
+)
+async def test_key_and_prompt_are_in_no_traceback(step: Step) -> None:
+    error = await failure(step)
+    printed = "".join(traceback.format_exception(error))
+    assert SECRET not in printed
+    assert "Hello?" not in printed
 
 
 async def unasked_key() -> ApiKey:
