@@ -225,16 +225,12 @@ class _Dialler:
     ) -> _CountedStream:
         if (host, port) != (self._host, self._port):
             raise DoorRefused(f"This connection leads to {self._host}:{self._port} only, not to {host}:{port}.")
-        candidates = ["127.0.0.1", "::1"] if host == "localhost" else [host]
-        for last, candidate in zip((*[False] * (len(candidates) - 1), True), candidates, strict=True):
+        if host == "localhost":
             try:
-                stream = await self._inner.connect_tcp(candidate, port, timeout, None, socket_options)
+                return await self._inspected("127.0.0.1", timeout, socket_options)
             except self._core.ConnectError:
-                if last:
-                    raise
-            else:
-                return await self._inspected(stream)
-        raise AssertionError("there is always a candidate")
+                host = "::1"
+        return await self._inspected(host, timeout, socket_options)
 
     async def connect_unix_socket(self, path: str, *_: object, **__: object) -> _CountedStream:
         raise DoorRefused(f"This connection leads to {self._host}:{self._port} only, not to {path}.")
@@ -242,9 +238,16 @@ class _Dialler:
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(seconds)
 
-    async def _inspected(self, stream: Any) -> _CountedStream:
-        """The connected socket itself says who is there; an address is only what was asked for."""
-        peer, port = stream.get_extra_info("socket").getpeername()[:2]
+    async def _inspected(self, host: str, seconds: float | None, options: Iterable[Any] | None) -> _CountedStream:
+        """A connection whose other end was looked at: the socket itself says who is there, not what was asked for."""
+        stream = await self._inner.connect_tcp(host, self._port, seconds, None, options)
+        try:
+            peer, port = stream.get_extra_info("socket").getpeername()[:2]
+        except OSError as error:  # gone again already
+            await stream.aclose()
+            raise self._core.ConnectError(str(error)) from error
+        if (line := _line.get()) is not None:
+            line.peer = peer
         if self._must_be_loopback and not is_loopback(peer):
             await stream.aclose()
             raise DoorRefused(f"{self._host}:{self._port} led to {peer}:{port}, which is not this machine.")
@@ -299,13 +302,17 @@ def _parsed_proxy(core: Any, address: ServerAddress, proxy: str | None) -> Any:
         return None
     if address.locality is not Locality.CLOUD:
         raise AddressRefused(f"{address.display} is reached directly. A proxy is for addresses in the cloud only.")
-    parts = urlsplit(proxy)
+    try:
+        parts = urlsplit(proxy)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as error:
+        raise AddressRefused(f"The proxy's address is none: {error}. Write http://HOST:PORT.") from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise AddressRefused("Write the proxy as http://HOST:PORT or https://HOST:PORT.")
-    port = parts.port or (443 if parts.scheme == "https" else 80)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-    return core.Proxy(f"{parts.scheme}://{host}:{port}", auth=auth)
+    context = _tls() if parts.scheme == "https" else None
+    return core.Proxy(f"{parts.scheme}://{host}:{port}", auth=auth, ssl_context=context)
 
 
 def _tls() -> ssl.SSLContext:

@@ -329,6 +329,9 @@ def test_proxy_is_refused_for_anything_but_the_cloud(library: Library) -> None:
             library.transport(address, proxy="http://127.0.0.1:3128")
     with pytest.raises(AddressRefused, match="Write the proxy"):
         library.transport(at("https://example.com"), proxy="socks5://127.0.0.1:1080")
+    with pytest.raises(AddressRefused, match="Write http://"):
+        library.transport(at("https://example.com"), proxy="http://127.0.0.1:99999")
+    library.transport(at("https://example.com"), proxy="https://[::1]:3128")
 
 
 def test_tls_ignores_the_environment(library: Library, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
