@@ -105,13 +105,17 @@ def _conversations(schema: Schema) -> None:
           UNIQUE (turn_id, side, variant)
         ) STRICT
         """,
-        "CREATE INDEX sessions_by_update ON sessions (updated DESC, id DESC, title) WHERE deleted_at IS NULL",
+        # They hold their own conditions as well: SQLite (3.40) reads those from the row otherwise.
         """
-        CREATE INDEX sessions_confidential ON sessions (updated DESC, id DESC, title)
+        CREATE INDEX sessions_by_update ON sessions (updated DESC, id DESC, title, deleted_at)
+        WHERE deleted_at IS NULL
+        """,
+        """
+        CREATE INDEX sessions_confidential ON sessions (updated DESC, id DESC, title, deleted_at, confidential_since)
         WHERE deleted_at IS NULL AND confidential_since IS NOT NULL
         """,
         """
-        CREATE INDEX sessions_ordinary ON sessions (updated DESC, id DESC, title)
+        CREATE INDEX sessions_ordinary ON sessions (updated DESC, id DESC, title, deleted_at, confidential_since)
         WHERE deleted_at IS NULL AND confidential_since IS NULL
         """,
         "CREATE INDEX sessions_forked ON sessions (parent_id) WHERE parent_id IS NOT NULL",
