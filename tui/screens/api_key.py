@@ -131,8 +131,8 @@ class ApiKeyDialog(ModalScreen[KeyChoice | None]):
         with VerticalScroll(id="dialog", can_focus=False):
             yield Static("Your Anthropic API key", id="title", markup=False)
             yield Static(
-                "The key goes to Anthropic with your prompts, and to no one else. It is never written to a file, a "
-                "log or the conversations.",
+                "The key goes to Anthropic with your prompts, and to no one else. It is in no file of this program, "
+                "in no log and in no conversation.",
                 markup=False,
             )
             if self._state:
