@@ -16,14 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from backends.base import Usage
+from backends.errors import BackendError
 
 _PER_MILLION = 1_000_000
 _DATED = re.compile(r"-\d{8}$")
 """The end of a name that pins a snapshot: claude-haiku-4-5-20251001."""
 
 
-class PriceFileError(ValueError):
+class PriceFileError(BackendError):
     """The user's own file of prices cannot be used; the message names the file and what to change."""
+
+    kind = "price-file"
 
 
 @dataclass(frozen=True, slots=True)
