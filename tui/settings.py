@@ -54,6 +54,8 @@ class Settings:
     ollama_url_from: str = "default"
     ollama_context_tokens: int | None = None
     """num_ctx for Ollama; None: what the model has loaded, else 8192 at most."""
+    ollama_models: Path | None = None
+    """OLLAMA_MODELS: where Ollama keeps its files, if not in its usual place."""
     lmstudio_url: str = LMSTUDIO_URL
     llama_server: Path | None = None
     """A llama-server program for GGUF files; None: the one on the PATH, else the built-in engine."""
@@ -65,6 +67,12 @@ class Settings:
     proxy_variables: tuple[str, ...] = ()
     """Names of proxy variables that are set, for `doctor` to say that they are not used."""
     over_ssh: bool = False
+    no_color: bool = False
+    """NO_COLOR is set (https://no-color.org), or the terminal is a dumb one."""
+    terminal: Mapping[str, str] = field(default_factory=dict)
+    """What the environment says about the terminal, for `doctor`."""
+    engine_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The few variables that the embedded engine gets."""
 
     @property
     def database(self) -> Path:
@@ -73,6 +81,8 @@ class Settings:
 
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+_TERMINAL = ("TERM", "COLORTERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "LANG", "LC_ALL", "LC_CTYPE")
+_ENGINE = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
 _TABLES: Mapping[str, Mapping[str, str]] = {
     "": {
         "left": "left",
@@ -115,9 +125,13 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         data_directory=_directory(env, "DUOLOGUE_DATA_DIR", user_data_path("duologue", appauthor=False)),
         config_file=config_file,
+        ollama_models=Path(env["OLLAMA_MODELS"]).expanduser() if env.get("OLLAMA_MODELS") else None,
         environment_key=env.get("ANTHROPIC_API_KEY") or None,
         proxy_variables=tuple(name for name in _PROXIES if env.get(name)),
         over_ssh=bool(env.get("SSH_CONNECTION") or env.get("SSH_TTY")),
+        no_color=bool(env.get("NO_COLOR")) or env.get("TERM") == "dumb",
+        terminal={name: env[name] for name in _TERMINAL if env.get(name)},
+        engine_environment={name: env[name] for name in _ENGINE if name in env},
         **values,
     )
 

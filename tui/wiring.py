@@ -6,7 +6,9 @@ imported, opened or asked before it is needed: a connector only holds an address
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -14,17 +16,21 @@ from typing import TYPE_CHECKING, assert_never
 
 from backends import Backend, Connector, Locality, ModelInfo, ModelSpec
 from backends.address import AddressRefused, ServerAddress, parse_server
+from backends.ledger import recorded
 from backends.loading import BackgroundImport
 from backends.spec import DEMO_CHAT, DEMO_MESSAGES, SpecError, parse
 from conversation.engine import Surroundings
+from conversation.ledger import StoredLedger
 from conversation.library import Library
 from storage import Side
+from storage.errors import StoreError
 from storage.thread import StoreThread
 from tui.settings import Settings
 
 if TYPE_CHECKING:
     from backends.discovery import LocalServer
     from backends.engine import EmbeddedEngine, EngineAddress
+    from backends.gguf_files import GgufFile
     from backends.keys import ApiKeys
 
 HTTPS_PORT, OLLAMA_PORT, LMSTUDIO_PORT = 443, 11434, 1234
@@ -46,9 +52,12 @@ class Wiring:
         self.claude_import = BackgroundImport(_load_claude)
         self.local_import = BackgroundImport(_load_local)
 
-    def store(self, *, keep: bool = True) -> StoreThread:
-        """The conversation store; `keep=False`: in memory, gone with the program."""
-        return StoreThread(self.settings.database if keep else None, now=self.now)
+    def store(self, *, keep: bool = True, on_problem: Callable[[StoreError], None] | None = None) -> StoreThread:
+        """The conversation store; `keep=False`: in memory, gone with the program.
+
+        `on_problem` hears of what could not be saved and nobody waits for.
+        """
+        return StoreThread(self.settings.database if keep else None, now=self.now, on_problem=on_problem)
 
     def surroundings(self) -> Surroundings:
         """What conversations need of the world."""
@@ -149,11 +158,10 @@ class Wiring:
     def _openai(self, spec: ModelSpec, address: ServerAddress) -> Backend:
         from backends.openai_compatible import OpenAICompatibleBackend
 
-        flavour = "lmstudio" if spec.backend == "lmstudio" else None
-        return OpenAICompatibleBackend(spec, address, flavour=flavour)
+        return OpenAICompatibleBackend(spec, address, flavour="lmstudio" if spec.backend == "lmstudio" else None)
 
     def _gguf(self, spec: ModelSpec) -> Backend:
-        path = Path(spec.model).expanduser()
+        path = Path(spec.model).expanduser().absolute()  # the engine works in a folder of its own
         return self._embedded(spec, self._engine(str(path), lambda: path, alias=path.stem))
 
     def _demo(self, spec: ModelSpec) -> Backend:
@@ -164,9 +172,17 @@ class Wiring:
         """The engine that serves the generated demo model."""
         from backends.demo_model import ensure_demo_model
 
-        return self._engine("demo:", lambda: ensure_demo_model(self.settings.data_directory), alias="duologue-demo")
+        return self._engine(
+            "demo:",
+            lambda: ensure_demo_model(self.settings.data_directory),
+            alias="duologue-demo",
+            # An old llama-server on the PATH may not speak Anthropic's protocol; the wheel does.
+            prefer_wheel=True,
+        )
 
-    def _engine(self, name: str, model: Callable[[], Path], *, alias: str) -> EmbeddedEngine:
+    def _engine(
+        self, name: str, model: Callable[[], Path], *, alias: str, prefer_wheel: bool = False
+    ) -> EmbeddedEngine:
         from backends.engine import EmbeddedEngine
 
         if name not in self._engines:
@@ -176,6 +192,8 @@ class Wiring:
                 data_directory=self.settings.data_directory,
                 context_tokens=self.settings.engine_context_tokens,
                 llama_server=self.settings.llama_server,
+                prefer_wheel=prefer_wheel,
+                environment=self.settings.engine_environment,
             )
         return self._engines[name]
 
@@ -186,11 +204,11 @@ class Wiring:
             address = parse_server(at.url, default_port=HTTPS_PORT)
             if spec.backend == "demo" and spec.model == DEMO_MESSAGES:
                 from backends.claude import ClaudeBackend
-                from backends.keys import checked_key
+                from backends.keys import ApiKey, checked_key
 
                 key = checked_key(at.api_key)
 
-                async def engine_key() -> object:
+                async def engine_key() -> ApiKey:
                     return key
 
                 return ClaudeBackend(spec, address=address, key=engine_key, api_model=at.model, demo=True)
@@ -204,10 +222,24 @@ class Wiring:
 
     async def local_servers(self) -> list[LocalServer]:
         """Ask the well-known ports of this machine (and nothing else) what is there. Raises `AddressRefused`."""
+        ollama, lmstudio = self.ollama_address, self.lmstudio_address
         await self.local_import.wait()
-        from backends.discovery import local_servers
+        from backends.discovery import PORTS, local_servers
 
-        return await local_servers(ollama=self.ollama_address)
+        # What is found on LM Studio's port is asked as `lmstudio:`, thus at the configured address.
+        elsewhere = lmstudio.locality is not Locality.THIS_MACHINE
+        ports = tuple(port for port in PORTS if port != LMSTUDIO_PORT)
+        return await local_servers(ollama=ollama, ports=ports if elsewhere else (lmstudio.port, *ports))
+
+    async def gguf_files(self) -> list[GgufFile]:
+        """Models that other programs have put on this machine."""
+        from backends.gguf_files import find_gguf_files
+
+        return await asyncio.to_thread(find_gguf_files, Path.home(), ollama_models=self.settings.ollama_models)
+
+    def recording(self, store: StoreThread, purpose: str) -> AbstractContextManager[None]:
+        """Have the ledger of `store` record every request of this task that no conversation asks for."""
+        return recorded(StoredLedger(store, self.now), purpose)
 
     async def first_local_model(self) -> ModelInfo | None:
         """The model to put on the local side when the user named none."""
