@@ -1,17 +1,19 @@
 """The embedded engine: llama.cpp serving one GGUF file to this program alone, and the care for its process.
 
 The engine is a child process (`backends.engine_child`) on 127.0.0.1, with a port of its own and a random key that
-other users of the machine do not have. It never outlives the program: its standard input is a pipe that closes with us.
-A `llama-server` on the PATH is preferred for the user's files (it is built for the machine's own graphics card), else
-llama.cpp comes out of the `xllamacpp` wheel; the demo model prefers the wheel, whose protocols are known.
+other users of the machine do not have. It never outlives the program: its standard input is a pipe that closes with
+us. A `llama-server` on the PATH is preferred (people have one that was built for their graphics card), else llama.cpp
+comes out of the `xllamacpp` wheel. The demo model prefers the wheel, which is known to speak both protocols.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -28,6 +30,7 @@ from pathlib import Path
 from backends.base import Backend, Event, Progress, Request
 from backends.engine_child import LOOPBACK, Orders
 from backends.errors import EngineFailed
+from backends.gguf_files import trained_context
 from backends.spec import ModelSpec
 
 DEFAULT_CONTEXT = 8192
@@ -36,8 +39,6 @@ PATIENCE_AT_THE_END = 2.0
 """Seconds between asking the child to end and ending it."""
 _TAIL = 8192
 """Bytes kept of what the child prints, for the reason of a failure."""
-_PASSED_ON = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
-"""The only variables that the child gets: no proxies, no keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +52,25 @@ class EngineAddress:
 
 
 def unavailable_reason(llama_server: Path | None) -> str | None:
-    """Why no engine can run here, as one sentence; None if it can. Cheap: nothing is imported or started."""
-    if find_llama_server(llama_server) is not None or _wheel_installed():
+    """Why no engine can run here, as one sentence; None if it can. Cheap: nothing is imported or started.
+
+    `llama_server` is the configured one; None looks on the PATH.
+    """
+    if find_llama_server(llama_server) is not None:
+        return None
+    if llama_server is not None:
+        return f"{llama_server} is not a program that can be run. Correct the setting llama_server."
+    if _wheel_installed():
         return None
     return (
-        "The embedded engine needs either llama-server (llama.cpp) on the PATH or the extra: "
+        "The embedded engine needs llama-server (of llama.cpp) on the PATH, or the extra: "
         "pip install 'duologue[engine]'."
     )
 
 
 def find_llama_server(configured: Path | None) -> Path | None:
     """The `llama-server` to use: the configured one, else the first on the PATH."""
-    if configured is not None:
-        return configured if os.access(configured, os.X_OK) and configured.is_file() else None
-    found = shutil.which("llama-server")
+    found = shutil.which(configured or "llama-server")
     return Path(found) if found else None
 
 
@@ -88,12 +94,17 @@ class EmbeddedEngine:
         prefer_wheel: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> None:
+        """`model` is called (in a thread) at each start; it may make the file, and raise `EngineFailed`.
+
+        `data_directory` is where the child works. `context_tokens` is for each of `parallel` requests at once; None:
+        as trained, 8192 at most. `environment` is all that the child gets of ours: no proxies, no keys.
+        """
         self._model = model
         self._alias = alias
         self._directory = data_directory
         self._context_tokens = context_tokens
         self._parallel = parallel
-        self._threads = threads
+        self._threads = threads or max(1, (os.cpu_count() or 2) // 2)
         self._llama_server = llama_server
         self._prefer_wheel = prefer_wheel
         self._environment = dict(environment or {})
@@ -106,13 +117,15 @@ class EmbeddedEngine:
         return self._child is not None and self._child.serving
 
     async def start(self) -> EngineAddress:
-        """Where the engine serves, after starting it if need be. All callers share one start.
+        """Where the engine serves, after starting it if need be. Callers share one start, and any of them may leave.
 
-        Raises `EngineFailed` with the child's last words. A cancelled caller leaves the start to go on.
+        Raises `EngineFailed` with the child's last words. After that, and after the child has died, it starts anew.
         """
         with self._lock:
             if self._child is None or self._child.ended:
-                self._child = _Child(self._orders, self._directory, self._child_environment())
+                if self._child is not None:
+                    self._child.kill()
+                self._child = _Child(self._orders, self._directory, self._environment)
             child = self._child
         return await asyncio.wrap_future(child.address)
 
@@ -122,10 +135,10 @@ class EmbeddedEngine:
         if child is None:
             return
         child.terminate()
+        deadline = time.monotonic() + PATIENCE_AT_THE_END
         try:
-            deadline = time.monotonic() + PATIENCE_AT_THE_END
-            while child.alive and time.monotonic() < deadline:
-                await asyncio.sleep(0.02)
+            while child.alive and time.monotonic() < deadline:  # noqa: ASYNC110  # the end of a process sets no event
+                await asyncio.sleep(0.01)
         finally:
             child.kill()
 
@@ -135,28 +148,26 @@ class EmbeddedEngine:
             self._child.kill()
 
     def _orders(self) -> Orders:
-        model = self._model if isinstance(self._model, Path) else self._model()
-        server = None if self._prefer_wheel and _wheel_installed() else find_llama_server(self._llama_server)
-        if server is None and (reason := unavailable_reason(self._llama_server)):
+        if reason := unavailable_reason(self._llama_server):
             raise EngineFailed(reason)
+        model = self._model if isinstance(self._model, Path) else self._model()
+        trained = trained_context(model)
+        server = None if self._prefer_wheel and _wheel_installed() else find_llama_server(self._llama_server)
         return Orders(
-            model=str(model),
+            model=str(model.absolute()),
             alias=self._alias,
             api_key=secrets.token_urlsafe(32),
-            context_tokens=self._context_tokens or DEFAULT_CONTEXT,
+            context_tokens=self._context_tokens or min(trained or DEFAULT_CONTEXT, DEFAULT_CONTEXT),
             parallel=self._parallel,
-            threads=self._threads or max(1, (os.cpu_count() or 2) // 2),
+            threads=self._threads,
             llama_server=str(server) if server else None,
         )
-
-    def _child_environment(self) -> dict[str, str]:
-        return {name: value for name, value in self._environment.items() if name in _PASSED_ON}
 
 
 class _Child:
     """One run of the child process, from the thread that starts it to its end."""
 
-    def __init__(self, orders: Callable[[], Orders], directory: Path, environment: dict[str, str]) -> None:
+    def __init__(self, orders: Callable[[], Orders], directory: Path, environment: Mapping[str, str]) -> None:
         self.address: Future[EngineAddress] = Future()
         # Marked as running, so that a caller who gives up waiting does not cancel it for the others.
         self.address.set_running_or_notify_cancel()
@@ -167,6 +178,7 @@ class _Child:
         self._closed = False
         self._process: subprocess.Popen[bytes] | None = None
         self._tail = b""
+        # A daemon: making and loading a model takes long, and must not keep the program from ending.
         threading.Thread(target=self._run, name="engine-start", daemon=True).start()
 
     @property
@@ -187,65 +199,84 @@ class _Child:
     def kill(self) -> None:
         self._signal(signal.SIGKILL)
         if self._process is not None:
-            self._process.wait(timeout=PATIENCE_AT_THE_END)
-            for pipe in (self._process.stdin, self._process.stdout):
-                if pipe is not None:
-                    pipe.close()
+            # Killed, it is gone at once, unless it hangs in the system's own code.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=PATIENCE_AT_THE_END)
+            if self._process.stdin is not None:
+                self._process.stdin.close()
 
     def _signal(self, number: signal.Signals) -> None:
         with self._lock:
             self._closed = True
-            if self.alive and self._process is not None:
+            if self._process is not None and self._process.poll() is None:
                 os.killpg(self._process.pid, number)  # its group: a llama-server under it goes too
 
     def _run(self) -> None:
         try:
             orders = self._orders()
             port = self._start(orders)
-        except EngineFailed as error:
-            self.address.set_exception(error)
-        except BaseException as error:  # noqa: BLE001  # handed to whoever waits
+        except BaseException as error:  # noqa: BLE001  # handed to whoever waits, bugs included
             self.address.set_exception(error)
         else:
             self.address.set_result(EngineAddress(f"http://{LOOPBACK}:{port}", orders.api_key, orders.alias))
 
     def _start(self, orders: Orders) -> int:
+        process = self._popen()
+        reader = threading.Thread(target=self._keep_tail, args=(process,), name="engine-messages", daemon=True)
+        reader.start()
+        stdin, stdout = process.stdin, process.stdout
+        assert stdin is not None  # noqa: S101  # both are pipes
+        assert stdout is not None  # noqa: S101
+        with stdout:
+            with contextlib.suppress(BrokenPipeError):  # it died at once; its last words follow
+                stdin.write(json.dumps(asdict(orders)).encode() + b"\n")
+            announced = stdout.readline()
+        if announced:
+            return int(json.loads(announced)["port"])
+        process.wait()
+        reader.join(timeout=1)
+        if self._closed:
+            raise EngineFailed("The embedded engine was closed while it started.")
+        raise EngineFailed(
+            f"The embedded engine did not start: {self._last_words(process.returncode)}. "
+            "See that the model's file is complete and that it fits into memory, or choose another."
+        )
+
+    def _popen(self) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._closed:
                 raise EngineFailed("The embedded engine was closed while it started.")
-            self._process = process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "backends.engine_child"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env={**self._environment, "PYTHONPATH": str(Path(__file__).parent.parent)},
-                start_new_session=True,  # Ctrl+C in the terminal is for the program, not for the engine
-            )
-        assert process.stdin is not None  # noqa: S101
-        assert process.stdout is not None  # noqa: S101
-        reader = threading.Thread(target=self._keep_tail, name="engine-messages", daemon=True)
-        reader.start()
-        process.stdin.write(json.dumps(asdict(orders)).encode() + b"\n")
-        process.stdin.flush()
-        line = process.stdout.readline()
-        if line:
-            return int(json.loads(line)["port"])
-        process.wait()
-        reader.join(timeout=1)
-        raise EngineFailed(f"The embedded engine did not start: {self._last_words()}")
+            try:
+                self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "backends.engine_child"],
+                    bufsize=0,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    cwd=self._directory,
+                    env={**self._environment, "PYTHONPATH": str(Path(__file__).parent.parent)},
+                    start_new_session=True,  # Ctrl+C in the terminal is for the program, not for the engine
+                )
+            except OSError as error:
+                raise EngineFailed(f"The embedded engine cannot be started ({error.strerror}).") from error
+            return self._process
 
-    def _keep_tail(self) -> None:
-        process = self._process
-        assert process is not None  # noqa: S101
-        assert process.stderr is not None  # noqa: S101
-        with process.stderr as stream:
-            while chunk := os.read(stream.fileno(), 4096):
+    def _keep_tail(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stderr is not None  # noqa: S101  # it is a pipe
+        with process.stderr as messages:
+            while chunk := messages.read(4096):
                 self._tail = (self._tail + chunk)[-_TAIL:]
 
-    def _last_words(self) -> str:
-        lines = self._tail.decode(errors="replace").split("\n")
-        said = [" ".join("".join(c if c.isprintable() else " " for c in line).split()) for line in lines]
-        return next((line[-300:] for line in reversed(said) if line), "it said nothing.")
+    def _last_words(self, status: int) -> str:
+        """Why it ended, in one line of printable characters. A file's own words may be in it."""
+        lines = self._tail.decode(errors="replace").splitlines()
+        said = ["".join(c if c.isprintable() else " " for c in line).strip()[:300] for line in lines]
+        reasons = [reason[1] for line in said if (reason := re.search(r"error loading model: (.+)", line))]
+        if status < 0:
+            reasons.append(f"it was ended by signal {-status} ({signal.strsignal(-status)})")
+        reasons.extend(line for line in reversed(said) if line)
+        return reasons[0].rstrip(".") if reasons else "it said nothing"
 
 
 class EmbeddedBackend:

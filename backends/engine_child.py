@@ -1,9 +1,9 @@
-"""The process that runs llama.cpp: `python -m backends.engine_child`, started by `backends.engine` and by nobody else.
+"""The process that runs llama.cpp: `python -m backends.engine_child`, started by `backends.engine` and nobody else.
 
-It reads one JSON line of orders from standard input, loads the model, and writes one JSON line to standard output when
-it serves: {"port": N}. Then standard input is its lifeline: at its end the process ends, so the engine cannot outlive
-the program, not even after kill -9. The key comes with the orders, because arguments can be read by every user of the
-machine. Only 127.0.0.1 is bound. Everything that llama.cpp prints goes to standard error.
+It reads one JSON line of orders from standard input, loads the model, and writes one JSON line to standard output
+when it serves: {"port": N}. From then on standard input is its lifeline: it ends when that ends, so that the engine
+never outlives the program, not even after kill -9. The key comes with the orders, because every user of a machine can
+read arguments. Only 127.0.0.1 is bound. Whatever llama.cpp prints goes to standard error.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
 LOOPBACK = "127.0.0.1"
 _PR_SET_PDEATHSIG = 1
+"""From <linux/prctl.h>: the signal that a process gets when its parent dies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +45,41 @@ class Orders:
 
 def main() -> None:
     """Serve until standard input ends."""
-    orders = Orders(**json.loads(sys.stdin.readline()))
+    orders = Orders(**json.loads(_first_line()))
     # llama.cpp prints to standard output too; what the parent reads there must be ours alone.
-    ready = os.fdopen(os.dup(1), "w")
+    parent = os.dup(1)
     os.dup2(2, 1)
+
+    def announce(port: int) -> None:
+        os.write(parent, json.dumps({"port": port}).encode() + b"\n")
+        os.close(parent)
+
     if orders.llama_server is None:
-        threading.Thread(target=_end_with_the_parent, daemon=True).start()
-        port = _serve_from_the_wheel(orders)
-        print(json.dumps({"port": port}), file=ready, flush=True)
-        threading.Event().wait()
+        _serve_from_the_wheel(orders, announce)
     else:
-        _supervise(orders, orders.llama_server, ready.fileno())
+        _supervise(orders, orders.llama_server, announce)
 
 
-def _end_with_the_parent() -> NoReturn:
-    while os.read(0, 4096):
-        pass
-    os._exit(0)
+def _first_line() -> bytes:
+    """Unbuffered: not a byte more may be taken, and none be left in a buffer of Python's."""
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(0, 1)):
+        line += byte
+    return line
 
 
-def _serve_from_the_wheel(orders: Orders) -> int:
+def _at_the_end_of_input(end: Callable[[], None]) -> None:
+    def watch() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(0, 4096):
+                pass
+        end()
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _serve_from_the_wheel(orders: Orders, announce: Callable[[int], None]) -> NoReturn:
+    _at_the_end_of_input(lambda: os._exit(0))
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -75,6 +92,7 @@ def _serve_from_the_wheel(orders: Orders) -> int:
     params.n_ctx = orders.context_tokens * orders.parallel
     params.n_parallel = orders.parallel
     params.kv_unified = False
+    params.fit_params = False  # it would shrink the window to fit, and say nothing
     params.cpuparams.n_threads = orders.threads
     params.cpuparams_batch.n_threads = orders.threads
     params.n_threads_http = 8
@@ -86,15 +104,16 @@ def _serve_from_the_wheel(orders: Orders) -> int:
     params.offline = True
     params.cache_ram_mib = 0
     params.verbosity = 1
-    global _server  # noqa: PLW0603  # it serves as long as it is referenced
-    _server = xllamacpp.Server(params)
-    return int(_server.listening_address.rsplit(":", 1)[1])
+    try:
+        server = xllamacpp.Server(params)
+    except RuntimeError:  # llama.cpp has said on standard error what is wrong; a traceback would hide it
+        sys.exit(1)
+    announce(int(server.listening_address.rsplit(":", 1)[1]))
+    while True:
+        signal.pause()
 
 
-_server: object = None
-
-
-def _supervise(orders: Orders, llama_server: str, ready: int) -> None:
+def _supervise(orders: Orders, llama_server: str, announce: Callable[[int], None]) -> NoReturn:
     port = _free_port()
     arguments = ["--host", LOOPBACK, "--port", str(port), "--model", orders.model, "--alias", orders.alias]
     arguments += ["--ctx-size", str(orders.context_tokens * orders.parallel), "--parallel", str(orders.parallel)]
@@ -102,28 +121,25 @@ def _supervise(orders: Orders, llama_server: str, ready: int) -> None:
     server = subprocess.Popen(
         [llama_server, *arguments],
         stdin=subprocess.DEVNULL,
-        env={**os.environ, "LLAMA_API_KEY": orders.api_key},  # noqa: TID251  # ours is clean, its is ours and the key
+        env={**os.environ, "LLAMA_API_KEY": orders.api_key},  # noqa: TID251  # what the parent chose, and the key
+        # Whatever kills this process (nothing may be left to it to do then) takes the server along.
         preexec_fn=_die_with_the_parent if sys.platform == "linux" else None,
     )
 
-    def end(*_: object) -> NoReturn:
+    def end(*_: object) -> None:
         server.kill()
         os._exit(0)
 
     signal.signal(signal.SIGTERM, end)
-
-    def watch() -> None:
-        with contextlib.suppress(OSError):
-            while os.read(0, 4096):
-                pass
-        end()
-
-    threading.Thread(target=watch, daemon=True).start()
+    _at_the_end_of_input(end)
     while server.poll() is None and not _healthy(port):
         time.sleep(0.05)
     if server.poll() is None:
-        os.write(ready, json.dumps({"port": port}).encode() + b"\n")
-    sys.exit(server.wait())
+        announce(port)
+    status = server.wait()
+    if status < 0:
+        os.write(2, f"llama-server was ended by signal {-status} ({signal.strsignal(-status)})\n".encode())
+    sys.exit(1)
 
 
 def _die_with_the_parent() -> None:
@@ -131,6 +147,7 @@ def _die_with_the_parent() -> None:
 
 
 def _free_port() -> int:
+    """A port that is free now. If somebody takes it meanwhile, llama-server ends, and so does the start."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -138,6 +155,7 @@ def _free_port() -> int:
 
 
 def _healthy(port: int) -> bool:
+    """Whether the model is loaded: 503 until then."""
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=2)
     try:
         connection.request("GET", "/health")
