@@ -25,6 +25,13 @@ Kind = Literal["ollama", "llama-server", "lmstudio", "vllm", "other"]
 PORTS = (1234, 8080, 8000)
 """LM Studio's, llama-server's, and vLLM's and llama-cpp-python's, in the order in which one is picked for someone who
 named none; Ollama's comes before them."""
+_TITLES: dict[Kind, str] = {
+    "ollama": "Ollama",
+    "llama-server": "llama-server",
+    "lmstudio": "LM Studio",
+    "vllm": "vLLM",
+    "other": "A model server",
+}
 _LISTING_SECONDS = 3.0
 """For a server that has answered already: while it loads a model it may be slow to list what it has."""
 
@@ -38,6 +45,11 @@ class LocalServer:
     address: ServerAddress
     models: tuple[ModelInfo, ...]
     """Empty when it has none, or tells nobody without a key."""
+
+    @property
+    def title(self) -> str:
+        """For people: "LM Studio at 127.0.0.1:1234"."""
+        return f"{_TITLES[self.kind]} at {self.address.display}"
 
 
 async def local_servers(

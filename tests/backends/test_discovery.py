@@ -57,6 +57,7 @@ async def test_every_kind_is_recognised_in_order_of_preference() -> None:
         "llama-server",
     ]
     assert [len(server.models) for server in found] == [2, 2, 1, 1, 1, 0]
+    assert found[1].title == f"LM Studio at 127.0.0.1:{found[1].address.port}"
     assert str(found[0].models[0].spec) == "ollama:qwen3:8b"
     assert found[0].models[1].locality is Locality.CLOUD
     assert str(found[1].models[0].spec) == "lmstudio:qwen/qwen3-8b"
