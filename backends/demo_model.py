@@ -245,21 +245,24 @@ def _byte_alphabet() -> list[str]:
     return [chr(byte if byte in printable else next(others)) for byte in range(256)]
 
 
+_MOST_MERGES = 400
+"""About 3 letters a token for a prompt in English; each more costs time when the model is made."""
+
+
 def _merges(words: Counter[str], alphabet: list[str]) -> list[tuple[str, str]]:
     """Byte-pair encoding of the demo's own words, so that a prompt in English is not one token per letter."""
     splits = {word: [alphabet[byte] for byte in word.encode()] for word in words}
     merges: list[tuple[str, str]] = []
-    while True:
+    while len(merges) < _MOST_MERGES:
         pairs: Counter[tuple[str, str]] = Counter()
         for word, parts in splits.items():
             for pair in itertools.pairwise(parts):
                 pairs[pair] += words[word]
-        if not pairs:
-            return merges
         best = max(pairs, key=lambda pair: (pairs[pair], pair))
         merges.append(best)
         for word, parts in splits.items():
             splits[word] = _joined(parts, best)
+    return merges
 
 
 def _joined(parts: list[str], pair: tuple[str, str]) -> list[str]:
@@ -334,7 +337,9 @@ def _matrices(
     for row, afters in enumerate(table.values()):
         for piece, chance in afters.items():
             wanted[row, vocabulary.ids[piece]] = _CERTAIN + np.log(chance)
-    output = np.linalg.lstsq(before, wanted, rcond=None)[0].T
+    # The smallest weights that fit; the rows are random and fewer than the dimensions, so the system is well behaved.
+    wide = before.astype(np.float64)
+    output = np.linalg.solve(wide @ wide.T, wanted).T @ wide
     return embedding, np.ascontiguousarray(output, dtype=np.float32)
 
 

@@ -10,9 +10,10 @@ from statistics import median
 import httpx
 import pytest
 
-from backends.demo_model import MODEL_NAME, RECIPE, Table, _Text, ensure_demo_model, follow_table
-from backends.engine import EngineAddress
+from backends.demo_model import MODEL_NAME, RECIPE, Table, _Text, ensure_demo_model, follow_table, make_model
+from backends.engine import EmbeddedEngine, EngineAddress
 from backends.errors import EngineFailed
+from tests.engine_fixture import need_the_wheel
 
 needs_gguf = pytest.mark.skipif(
     any(importlib.util.find_spec(library) is None for library in ("gguf", "numpy")),
@@ -120,3 +121,23 @@ def test_llama_says_what_the_table_says(demo_engine: EngineAddress) -> None:
         last = next(piece for piece in sorted(TABLE[last], key=len, reverse=True) if remaining.startswith(piece))
         remaining = remaining[len(last) :]
     assert END in TABLE[last]
+
+
+async def test_thought_of_a_thinking_model_arrives_apart_from_the_answer(tmp_path: Path) -> None:
+    need_the_wheel()
+    model = tmp_path / "thinking.gguf"
+    make_model(model, think=True, feed_forward=256)
+    engine = EmbeddedEngine(model, alias="thinking", data_directory=tmp_path, prefer_wheel=True)
+    try:
+        address = await engine.start()
+        headers = {"Authorization": f"Bearer {address.api_key}"}
+        async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=30) as client:
+            question = {"messages": [{"role": "user", "content": "Who are you?"}]}
+            answer = (await client.post(f"{address.url}/v1/chat/completions", json=question)).json()
+    finally:
+        await engine.aclose()
+    message = answer["choices"][0]["message"]
+
+    assert message["reasoning_content"].endswith("...")
+    assert "demo" in message["content"].lower()
+    assert "<think>" not in message["content"]
