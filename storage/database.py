@@ -88,8 +88,9 @@ class Database:
             return cls(address, path, read_only=True, patience=patience, any_thread=False)
         except StoreError:
             # A WAL database needs its -shm file even to be read; where that cannot be made (read-only folder), only
-            # `immutable` reads. Nobody can write there either, so what is read stays true.
-            if files.shared_memory(path).exists():
+            # `immutable` reads. Nobody can write there either, so what is read stays true; but it passes over a
+            # write-ahead log, without which a file that a killed program left may be half of the old and the new.
+            if files.shared_memory(path).exists() or files.wal(path).exists():
                 raise
             return cls(f"{address}&immutable=1", path, read_only=True, patience=patience, any_thread=False)
 
@@ -118,6 +119,10 @@ class Database:
         """Choose how commits reach the disk; done by the writer alone, once it is known that the file is ours."""
         mode = self._switch_journal("wal" if self.path else "memory")
         self._set("synchronous", "FULL" if mode == "wal" else "EXTRA")
+
+    def shorten_log(self) -> None:
+        """Keep the write-ahead log as small as one transaction."""
+        self._set("wal_autocheckpoint", "1")
 
     def rows(self, statement: str, parameters: Sequence[Value] = ()) -> list[sqlite3.Row]:
         """All rows of a query."""

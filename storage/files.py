@@ -90,12 +90,14 @@ def reserve(path: Path) -> Path:
     return path.with_name(path.name + ".reserve")
 
 
-def fill_reserve(path: Path) -> None:
-    """Set room aside for the database at `path`, if there is any; no room is not an error here."""
+def fill_reserve(path: Path) -> bool:
+    """Set room aside for the database at `path`; False if there is no room for that."""
     try:
         descriptor = os.open(reserve(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _PRIVATE)
+    except FileExistsError:
+        return True
     except OSError:
-        return  # there already, or no room even for a name
+        return False
     try:
         # Random bytes: a file system that compresses would keep no room for zeros.
         written = os.write(descriptor, os.urandom(RESERVE_BYTES))
@@ -105,6 +107,7 @@ def fill_reserve(path: Path) -> None:
         os.close(descriptor)
     if written < RESERVE_BYTES:
         free_reserve(path)
+    return written == RESERVE_BYTES
 
 
 def free_reserve(path: Path) -> bool:

@@ -78,7 +78,8 @@ class Store(SessionsTable, TurnsTable, LedgerTable):
             migrations.migrate(database)
             if is_new:
                 files.sync_folder(path.parent)
-            files.fill_reserve(path)
+            if not files.fill_reserve(path):
+                database.shorten_log()
         except BaseException:
             database.close()
             if owner:
@@ -103,6 +104,15 @@ class Store(SessionsTable, TurnsTable, LedgerTable):
     def path(self) -> Path | None:
         """The file, symbolic links resolved; None in memory."""
         return self._db.path
+
+    def save_room(self) -> None:
+        """Move the write-ahead log into the file, and from now on after every commit. Raises `DiskFull`, `Locked`.
+
+        For a full disk: a prompt takes 44 KB of log for 4 KB or less of file, and a log that has taken the last room
+        cannot even be moved into the file.
+        """
+        self._db.shorten_log()
+        self._db.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def schema_version(self) -> int:
         """The number of the last migration that the file has had."""

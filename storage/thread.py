@@ -218,9 +218,13 @@ class _Writer:
 
     def open(self, now: Callable[[], datetime]) -> Store:
         """Open the file and settle what dead programs left open."""
-        store = self._with_reserve(lambda: Store.open(self._path))
         try:
-            self._with_reserve(lambda: store.repair_open_replies(now()))
+            store = Store.open(self._path)
+        except DiskFull:
+            self._give_up_reserve(None)
+            store = Store.open(self._path)
+        try:
+            self._with_room(store, lambda: store.repair_open_replies(now()))
         except BaseException:
             store.close()
             raise
@@ -268,7 +272,7 @@ class _Writer:
             call.fail(problem)
             return
         try:
-            self._with_reserve(lambda: call.work(store))
+            self._with_room(store, lambda: call.work(store))
         except Exception as error:  # noqa: BLE001 - bugs too belong to whoever asked, and the thread goes on for others
             call.fail(error)
 
@@ -280,7 +284,7 @@ class _Writer:
         if not parts:
             return None
         try:
-            self._with_reserve(lambda: store.append_parts(parts))
+            self._with_room(store, lambda: store.append_parts(parts))
         except AlreadySettled as error:
             self._report(error)
         except StoreError as error:
@@ -303,17 +307,29 @@ class _Writer:
             for reply_id, unwritten in self._unwritten.items()
         ]
 
-    def _with_reserve(self, work: Callable[[], R]) -> R:
-        """Do it; on a full disk give up the reserve and do it once more (it is a transaction: nothing was done)."""
+    def _with_room(self, store: Store, work: Callable[[], R]) -> R:
+        """Do it; on a full disk make room and do it again: a transaction that failed has done nothing."""
+        for make_room in (self._save_room, self._give_up_reserve):
+            try:
+                return work()
+            except DiskFull:
+                make_room(store)
+        return work()
+
+    def _save_room(self, store: Store) -> None:
         try:
-            return work()
-        except DiskFull:
-            if self._path is None or not files.free_reserve(self._path.resolve()):
-                raise
+            store.save_room()
+        except StoreError:
+            pass  # what was to be done will fail again, and say so
+
+    def _give_up_reserve(self, store: Store | None) -> None:
+        if self._path is None or not files.free_reserve(self._path.resolve()):
+            return
         self._report(
             DiskFull("The disk is full; the last room, kept in reserve, is in use now. Make room before you go on.")
         )
-        return work()
+        if store:
+            self._save_room(store)
 
 
 def _not_open() -> StoreError:

@@ -355,6 +355,14 @@ def test_the_reserve_is_filled_once_and_freed_once(path: Path) -> None:
     assert not files.free_reserve(path)
 
 
+def test_rows_without_their_parent_are_found(path: Path) -> None:
+    with closing(Store.open(path)) as store:
+        store._db._set("foreign_keys", "OFF")
+        with store._db.transaction():
+            store._db.write("INSERT INTO tags (session_id, name) VALUES ('nowhere', 'work')")
+        assert store.problems() == ["tags 1 lacks its sessions"]
+
+
 def test_errors_are_fit_to_show_and_say_what_to_do(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"x" * 1000)
