@@ -1,0 +1,104 @@
+"""The main job in a real terminal: ask, watch two answers, quit, start again, read them."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.tui.tmux import Terminal, needs_tmux
+
+pytestmark = [needs_tmux, pytest.mark.terminal, pytest.mark.engine]
+DUOLOGUE = f"{sys.executable} -m tui"
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {
+        "DUOLOGUE_DATA_DIR": str(tmp_path / "data"),
+        "DUOLOGUE_CONFIG_DIR": str(tmp_path / "config"),
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+        "TERM": "xterm-256color",
+        "PS1": "READY$ ",
+        "HOME": str(tmp_path),
+    }
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    terminal = Terminal(tmp_path, 120, 40)
+    yield terminal
+    terminal.close()
+
+
+def outcomes(tmp_path: Path) -> list[tuple[str, str, int]]:
+    database = sqlite3.connect(f"file:{tmp_path / 'data' / 'duologue.db'}?mode=ro", uri=True)
+    try:
+        return database.execute("SELECT side, outcome, length(text) FROM replies ORDER BY id").fetchall()
+    finally:
+        database.close()
+
+
+def test_ask_watch_two_answers_quit_start_again_and_read(
+    terminal: Terminal, environment: dict[str, str], tmp_path: Path
+) -> None:
+    terminal.start(f"stty -g > {tmp_path}/before; {DUOLOGUE} --demo; echo code=$?", environment)
+    terminal.wait_for(lambda screen: screen.count("DEMO") >= 2, "both demo sides")
+    terminal.type("What are you?")
+    terminal.press("Enter")
+    terminal.wait_for(lambda screen: screen.count("done") == 2, "two finished answers")
+    screen = terminal.screen()
+    assert "What are you?" in screen
+    assert screen.count("tok/s") == 2, "each answer has its receipt"
+    terminal.press("C-q")
+    terminal.wait_for(lambda screen: "code=0" in screen, "a clean exit")
+    assert [(side, outcome) for side, outcome, _ in outcomes(tmp_path)] == [
+        ("left", "complete"),
+        ("right", "complete"),
+    ]
+
+    terminal.type(f"clear; stty -g > {tmp_path}/after; {DUOLOGUE} --demo")
+    terminal.press("Enter")
+    terminal.wait_for(lambda screen: "DEMO" in screen, "the second start")
+    terminal.press("C-o")
+    terminal.wait_for(lambda screen: "What are you?" in screen and "Sessions" in screen, "the saved session")
+    terminal.press("Enter")
+    again = terminal.wait_for(lambda screen: screen.count("tok/s") == 2, "the saved answers with their receipts")
+    assert "What are you?" in again
+    assert (tmp_path / "before").read_text() == (tmp_path / "after").read_text(), "the terminal is as it was"
+
+
+def test_a_killed_program_loses_neither_the_prompt_nor_the_answers(
+    terminal: Terminal, environment: dict[str, str], tmp_path: Path
+) -> None:
+    terminal.start(f"{DUOLOGUE} --demo", environment)
+    terminal.wait_for(lambda screen: screen.count("DEMO") >= 2, "both demo sides")
+    terminal.type("Tell me everything")
+    terminal.press("Enter")
+    terminal.wait_for(lambda screen: screen.count("answering") >= 1, "a running answer")
+    terminal.wait_for(lambda _: any(length for *_, length in _parts(tmp_path)), "some flushed text")
+    subprocess.run(["pkill", "-9", "-f", f"{sys.executable} -m tui --demo"], check=True)
+    terminal.wait_for(lambda screen: "Killed" in screen, "the kill")
+    shown = subprocess.run(
+        [sys.executable, "-m", "tui", "sessions", "list"],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Tell me everything" in shown.stdout
+    assert {outcome for _, outcome, _ in outcomes(tmp_path)} <= {"interrupted", "complete"}
+    assert all(length > 0 for *_, length in outcomes(tmp_path))
+
+
+def _parts(tmp_path: Path) -> list[tuple[int, int]]:
+    database = sqlite3.connect(f"file:{tmp_path / 'data' / 'duologue.db'}?mode=ro", uri=True)
+    try:
+        return database.execute("SELECT reply_id, sum(length(text)) FROM reply_parts GROUP BY reply_id").fetchall()
+    finally:
+        database.close()
