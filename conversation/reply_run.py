@@ -174,7 +174,7 @@ class ReplyRun:
                 "machine. Nothing was sent. Choose another model for this confidential session."
             )
         self._located = event
-        self._asked_at = self._monotonic()  # the client and the engine are there: what follows is the model's own wait
+        self._asked_at = self._monotonic()  # what follows is the model's own wait
         self._show(Located(self.reply.side, self.reply.id, str(event.locality), event.address, event.proof))
 
     def _receive(self, text: str, *, thinking: bool) -> None:

@@ -1,7 +1,7 @@
 """Everything a person can do, once: id, key, words, slash command. Bindings, palette and slash commands come from it.
 
-An action is a method `action_<name>` of the chat screen. Keys are defaults; `[keys]` in the configuration changes
-them by id.
+An action is a method `action_<name>` of the chat screen or, where it opens a screen, of the app. Keys are defaults;
+`[keys]` in the configuration changes them by id.
 """
 
 from __future__ import annotations
@@ -35,7 +35,13 @@ class Action:
     def binding(self) -> Binding:
         """The key binding."""
         return Binding(
-            self.keys, self.name, self.title, id=self.id, show=False, priority=self.priority, tooltip=self.help
+            self.keys,
+            f"act('{self.name}')",
+            self.title,
+            id=self.id,
+            show=False,
+            priority=self.priority,
+            tooltip=self.help,
         )
 
 

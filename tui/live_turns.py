@@ -114,8 +114,7 @@ class LiveTurns:
                 self._open(turn)
                 self._transcript.add_turn(turn)
             case VariantOpened(turn, _):
-                self._open(turn)
-                self._transcript.add_variant(turn)
+                self._transcript.add_variant(self._open(turn))
             case StateChanged(side, reply_id, state, fraction):
                 self._change_state(side, reply_id, state, fraction)
             case Located(side, _, locality, _, _):
@@ -131,13 +130,16 @@ class LiveTurns:
             case _:
                 assert_never(update)
 
-    def _open(self, turn: Turn) -> None:
+    def _open(self, turn: Turn) -> Turn:
+        turn = _merged(self._turns.get(turn.id), turn)
         self._turns[turn.id] = turn
-        self.last_turn = turn
+        if self.last_turn is None or turn.seq >= self.last_turn.seq:
+            self.last_turn = turn
         for reply in turn.replies:
             if reply.outcome is Outcome.OPEN:
                 self._retitle(reply.side, state="waiting", working=True, speed=None, since=self._monotonic())
         self._started()
+        return turn
 
     def _change_state(self, side: Side, reply_id: int, state: State, fraction: float | None) -> None:
         words = str(state) if fraction is None else f"{state} {fraction:.0%}"
@@ -196,3 +198,15 @@ class LiveTurns:
     def _publish(self, titles: dict[Side, SideTitle]) -> None:
         self.titles = {side: titles[side] for side in Side if side in titles}
         self._show_titles(self.titles)
+
+
+def _merged(known: Turn | None, read: Turn) -> Turn:
+    """A turn as read from the store, with what is known to be newer: two retries of one turn may run at once."""
+    if known is None:
+        return read
+    replies = {reply.id: reply for reply in read.replies}
+    for reply in known.replies:
+        if reply.id not in replies or replies[reply.id].outcome is Outcome.OPEN:
+            replies[reply.id] = reply
+    in_order = sorted(replies.values(), key=lambda reply: (list(Side).index(reply.side), reply.variant))
+    return replace(read, replies=tuple(in_order))

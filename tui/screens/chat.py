@@ -28,7 +28,6 @@ from tui.rendering.safe_text import content
 from tui.services import Services
 from tui.widgets.banner import WIDE, Banner, BannerText
 from tui.widgets.first_run import FirstRun, Surroundings
-from tui.widgets.frame_timer import FrameTimer
 from tui.widgets.prompt import Prompt
 from tui.widgets.side_titles import SideTitle, SideTitles
 from tui.widgets.transcript import Columns, Transcript
@@ -69,7 +68,7 @@ class ChatScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Top line, titles, turns, notice, prompt."""
-        transcript = Transcript()
+        transcript = Transcript(time_words=lambda when: self._services.local_time(when).strftime("%H:%M"))
         yield Banner()
         yield Rule()
         yield SideTitles(left_width=transcript.left_width, latest_words=transcript.latest_words)
@@ -87,7 +86,7 @@ class ChatScreen(Screen[None]):
             self._show_titles,
             monotonic=self._services.monotonic,
             clock_words=lambda: self._services.local_time(self._services.now()).strftime("%H:%M:%S"),
-            started=self._start_frames,
+            started=self._turn_started,
             settled=self._reply_settled,
         )
         self.hide_first_run()
@@ -242,14 +241,13 @@ class ChatScreen(Screen[None]):
 
     # Updates
 
-    def _start_frames(self) -> None:
+    def _turn_started(self) -> None:
         self.hide_first_run()
         turn = self._live.last_turn
         if turn is not None and turn.seq > self._turn_count:
             self._turn_count = turn.seq
             self._prompt.load_history(self._sent_prompts())
         self._show_banner()
-        self.app.query_one(FrameTimer).start()
 
     def _reply_settled(self, reply: Reply, turn: Turn) -> None:
         self._cost += reply.receipt.cost_usd or 0.0
@@ -335,15 +333,17 @@ class ChatScreen(Screen[None]):
             columns = Columns.LEFT if sides[0] is Side.LEFT else Columns.RIGHT
         self._transcript.columns = columns
         shown = {Columns.LEFT: {Side.LEFT}, Columns.RIGHT: {Side.RIGHT}}.get(columns, set(Side))
-        titles = self.query_one(SideTitles)
-        titles.shown = frozenset(shown)
-        titles.stacked = columns is Columns.STACKED
+        self.query_one(SideTitles).shown = frozenset(shown)
 
     def _has_answers(self, side: Side) -> bool:
         turn = self._live.last_turn
         return turn is not None and turn.latest(side) is not None
 
     # Actions
+
+    def action_act(self, name: str) -> None:
+        """What the keys of `tui.actions` are bound to."""
+        self.act(name)
 
     def act(self, name: str, argument: str = "") -> None:
         """Run one of `tui.actions`, here or in the app."""
