@@ -247,6 +247,20 @@ class Wiring:
         models = [model for server in servers for model in server.models if model.locality is Locality.THIS_MACHINE]
         return next((model for model in models if model.loaded), models[0] if models else None)
 
+    def known_claude_models(self) -> list[ModelInfo]:
+        """Claude's models by the dated list that ships with the program, and the user's own file of prices.
+
+        Raises `PriceFileError`.
+        """
+        from backends.claude_models import known_models
+
+        return [
+            ModelInfo(
+                ModelSpec("claude", model.name), Locality.CLOUD, title=model.title, context_tokens=model.context
+            )
+            for model in known_models(self.settings.prices_file)
+        ]
+
     async def claude_models(self) -> list[ModelInfo]:
         """Ask Anthropic which models there are; only when the user opens the list. Raises `BackendError`."""
         await self.claude_import.wait()

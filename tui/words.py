@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from backends import Locality, ModelSpec
 from backends.spec import SpecError, parse
 
@@ -73,6 +75,19 @@ def size(number: int) -> str:
             return f"{int(value)} B" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1000
     raise AssertionError
+
+
+def key_source(source: Literal["keyring", "environment", "this run", "none"], keyring: str) -> str:
+    """Where the API key comes from: "in your keyring (Secret Service)"."""
+    match source:
+        case "keyring":
+            return f"in your keyring ({keyring})"
+        case "environment":
+            return "from ANTHROPIC_API_KEY"
+        case "this run":
+            return "for this run only"
+        case "none":
+            return "no API key yet"
 
 
 def plural(number: int, word: str) -> str:
