@@ -1,0 +1,227 @@
+"""The command line as a grammar: every command, option and help text. It only reads; `cli` acts.
+
+Nothing is imported here but argparse, so `--help` and a slip of the keyboard are answered at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from tui.exit_codes import UsageError, table
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction["_Parser"]  # noqa: SLF001 - argparse has no public name for it
+
+PROGRAM = "duologue"
+
+_MODELS = "claude:NAME, ollama:NAME, lmstudio:NAME, openai:http://HOST:PORT#NAME, gguf:PATH, demo: or off"
+_EXAMPLES = f"""\
+examples:
+  duologue                                       open the app
+  duologue --demo                                without a key or a server: the built-in DEMO model on both sides
+  duologue --confidential                        only models on this machine
+  duologue ask "Why is the sky blue?"            ask both sides, print both answers
+  git diff | duologue ask "Review this:" --json  the text piped in follows the question
+  duologue ask --only right - < letter.txt       only the right side, the text from a file
+  duologue key set                               put your Anthropic API key into the system's keyring
+  duologue doctor                                what works here, and what does not
+
+a model is written as one of:
+  {_MODELS}
+
+exit codes:
+{table()}
+"""
+_ASK_EXAMPLES = """\
+The prompt is the argument; text that is piped in follows it after a blank line. Without an argument, or with "-", the
+text from standard input is the prompt. Where no model is named, the left one is the configured one, else the last
+session's, else Claude; the right one is the configured one, else the last session's, else the first that is found on
+this machine.
+
+--json prints one document, in ASCII:
+  {"session": ID or null, "turn": N, "confidential": BOOL, "prompt": TEXT,
+   "sides": {"left": null or {"model", "served_model", "digest", "locality", "outcome", "variant", "text", "thinking",
+             "receipt": {...}, "error": null or {"kind", "message"}, "note", "demo"}, "right": ...}}
+"""
+_OF_COMMAND = "command_"
+"""Options that exist both before and after a command are told apart: argparse would let one overwrite the other."""
+_KEY_ON_COMMAND_LINE = (
+    "A key is not taken from the command line: other users of this machine can read it there, and your shell keeps "
+    "it. If that was a real key, revoke it. Run `duologue key set` and paste the key when it asks, or pipe it in."
+)
+
+
+def parsed(argv: Sequence[str]) -> argparse.Namespace:
+    """Read the arguments. Raises `UsageError`; ends the process after `--help` and `--version`."""
+    parser = make_parser()
+    arguments, unknown = parser.parse_known_args(argv)
+    command = arguments.command
+    if command == "key" and (unknown or arguments.extra):
+        raise UsageError(_KEY_ON_COMMAND_LINE)
+    if unknown:
+        parser.error(_unknown_words(unknown))
+    if command is not None and (misplaced := _app_options_given(parser, arguments)):
+        raise UsageError(f"Write {', '.join(misplaced)} after `{command}`, if `duologue {command} --help` has it.")
+    for name, value in vars(arguments).copy().items():
+        if name.startswith(_OF_COMMAND):
+            setattr(arguments, name.removeprefix(_OF_COMMAND), value)
+    return arguments
+
+
+def _unknown_words(unknown: Sequence[str]) -> str:
+    """What was too much, without repeating words that may be a prompt or a secret."""
+    options = [argument.partition("=")[0] for argument in unknown if argument.startswith("-")]
+    if options:
+        return f"There is no option {', '.join(options)} here"
+    return "There is an argument too many; put quotes around a prompt of several words"
+
+
+def _app_options_given(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> list[str]:
+    return [
+        action.option_strings[0]
+        for action in parser._actions  # noqa: SLF001 - argparse has no public way to list its options
+        if action.option_strings
+        and action.dest not in (argparse.SUPPRESS, "help", "version")
+        and getattr(arguments, action.dest) != action.default
+    ]
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = _Parser(
+        prog=PROGRAM,
+        description="One prompt to Claude and to your local model at once, side by side. Without a command it opens "
+        "the app.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    _add_pair(parser)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--session", metavar="ID", help="open a saved session; the beginning of its id is enough")
+    which.add_argument("--continue", dest="continue_last", action="store_true", help="open the session used last")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser, title="commands")
+    _add_ask(commands)
+    _add_key(commands)
+    _add_models(commands)
+    _add_sessions(commands)
+    _add_doctor(commands)
+    return parser
+
+
+def _add_pair(parser: argparse.ArgumentParser, prefix: str = "") -> None:
+    parser.add_argument("--left", metavar="MODEL", dest=f"{prefix}left", help="the model of the left side")
+    parser.add_argument("--right", metavar="MODEL", dest=f"{prefix}right", help="the model of the right side")
+    parser.add_argument(
+        "--demo", action="store_true", dest=f"{prefix}demo", help="the built-in DEMO model on both sides"
+    )
+    parser.add_argument(
+        "--confidential",
+        action="store_true",
+        dest=f"{prefix}confidential",
+        help="only models on this machine; cannot be undone for a session",
+    )
+    parser.add_argument(
+        "--no-save", action="store_false", dest=f"{prefix}keep", help="off the record: keep nothing on disk"
+    )
+    parser.add_argument(
+        "--offline", action="store_true", dest=f"{prefix}offline", help="ask nothing that is not on this machine"
+    )
+
+
+def _command_parser(commands: Commands, name: str, summary: str, epilog: str | None = None) -> _Parser:
+    return commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def _add_ask(commands: Commands) -> None:
+    parser = _command_parser(
+        commands, "ask", "ask both sides one question and print the answers", f"models: {_MODELS}\n\n{_ASK_EXAMPLES}"
+    )
+    parser.add_argument("prompt", metavar="PROMPT", nargs="?", help='the question; "-" reads standard input')
+    _add_pair(parser, _OF_COMMAND)
+    parser.add_argument("--only", choices=("left", "right"), help="ask one side only")
+    parser.add_argument(
+        "--session",
+        metavar="ID",
+        dest=f"{_OF_COMMAND}session",
+        help="go on with a saved session (beginning of its id)",
+    )
+    _add_json(parser)
+
+
+def _add_key(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "key",
+        help="the API key for Claude, in the system's keyring",
+        description="Store, look for or delete the API key for Claude in the system's keyring. The key is read from "
+        "the terminal without being shown, or as one line from standard input; never from the command line.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(may_be_given_a_key=True)
+    parser.add_argument("action", choices=("set", "status", "delete"))
+    parser.add_argument("extra", nargs="*", help=argparse.SUPPRESS)
+
+
+def _add_models(commands: Commands) -> None:
+    parser = _command_parser(commands, "models", "list the models that can be asked")
+    parser.add_argument("action", choices=("list",), nargs="?", default="list", help="the default")
+    parser.add_argument("--claude", action="store_true", help="ask Anthropic which models your key can use")
+    _add_json(parser)
+
+
+def _add_sessions(commands: Commands) -> None:
+    parser = _command_parser(commands, "sessions", "list or read saved sessions")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser, required=True)
+    listing = _command_parser(actions, "list", "list saved sessions, last used first")
+    listing.add_argument("--limit", type=_positive, default=50, metavar="N", help="at most N sessions (50)")
+    _add_json(listing)
+    showing = _command_parser(actions, "show", "print a saved session, both sides")
+    showing.add_argument("id", metavar="ID", help="the beginning of its id is enough")
+    _add_json(showing)
+
+
+def _add_doctor(commands: Commands) -> None:
+    _add_json(
+        _command_parser(commands, "doctor", "say what works here and what does not; fit to copy, without secrets")
+    )
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("write a whole number of 1 or more")
+    return int(text)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Ends a wrong command line as every other error ends."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise `UsageError`."""
+        if self.get_default("may_be_given_a_key"):  # then the message may hold one
+            raise UsageError(f"Write duologue key set, key status or key delete. {_KEY_ON_COMMAND_LINE}")
+        raise UsageError(f"{message}. `{self.prog} --help` shows how it is written.")
+
+
+class _Version(argparse.Action):
+    """Prints the version; a look-up that only those pay for who ask."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"{PROGRAM} {version(PROGRAM)}\n")
+        parser.exit()

@@ -1,0 +1,200 @@
+"""The command line, and the one place where the program is put together.
+
+Reads the arguments and the settings, makes the wiring, and hands both to a subcommand or to the app. Each is imported
+when it is asked for: `--help` loads no library, a subcommand no Textual, and nothing here a client. Expected errors
+end as one line on standard error and an exit code (`exit_codes`); anything else is a bug and shows its traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tui.arguments import parsed
+from tui.exit_codes import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from tui.commands.output import Output
+    from tui.services import Start
+    from tui.settings import Settings
+    from tui.wiring import Wiring
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program; returns its exit code."""
+    try:
+        arguments = parsed(sys.argv[1:] if argv is None else argv)
+        return int(_run(arguments))
+    except UsageError as error:
+        return _ended(error, ExitCode.USAGE)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+
+
+def _run(arguments: Namespace) -> int:
+    from tui import settings
+    from tui.wiring import Wiring
+
+    try:
+        wiring = Wiring(settings.load(), offline=arguments.offline)
+        return _open_app(arguments, wiring) if arguments.command is None else _run_command(arguments, wiring)
+    except settings.SettingsError as error:
+        return _ended(error, ExitCode.CONFIGURATION)
+    except Exception as error:
+        code = _code_of(error)
+        if code is None:
+            raise
+        return _ended(error, code)
+
+
+def _run_command(arguments: Namespace, wiring: Wiring) -> int:
+    from tui.commands.output import Output, OutputLost, drop_standard_output
+
+    try:
+        output = Output.standard(no_color=wiring.settings.no_color)
+        code = _command(arguments, wiring, output)
+        output.flush()
+    except OutputLost as lost:
+        if sys.stdout is not None:
+            drop_standard_output()
+        return _ended(lost, lost.code)
+    return code
+
+
+def _command(arguments: Namespace, wiring: Wiring, output: Output) -> ExitCode:
+    match arguments.command:
+        case "ask":
+            return _ask(arguments, wiring, output)
+        case "key":
+            from tui.commands import key
+
+            return key.run(wiring, arguments.action, output)
+        case "models":
+            from tui.commands import models
+
+            return models.run(wiring, output, ask_claude=arguments.claude, as_json=arguments.json)
+        case "sessions":
+            from tui.commands import sessions
+
+            if arguments.action == "show":
+                return sessions.show(wiring, output, arguments.id, as_json=arguments.json)
+            return sessions.list_all(wiring, output, limit=arguments.limit, as_json=arguments.json)
+        case "doctor":
+            from tui.commands import doctor
+
+            return doctor.run(wiring, output, as_json=arguments.json)
+        case other:
+            raise AssertionError(other)
+
+
+def _ask(arguments: Namespace, wiring: Wiring, output: Output) -> ExitCode:
+    from storage import Side
+    from tui.commands import ask
+
+    _check_prices(wiring.settings)
+    if arguments.session is not None and not arguments.keep:
+        raise UsageError("--no-save keeps nothing, so it cannot go on with a saved session.")
+    question = ask.Question(
+        prompt=arguments.prompt,
+        left=arguments.left,
+        right=arguments.right,
+        only=None if arguments.only is None else Side(arguments.only),
+        demo=arguments.demo,
+        confidential=arguments.confidential,
+        session=arguments.session,
+        keep=arguments.keep,
+        as_json=arguments.json,
+    )
+    return ask.run(wiring, question, output)
+
+
+def _open_app(arguments: Namespace, wiring: Wiring) -> int:
+    if not (_is_terminal(sys.stdin) and _is_terminal(sys.stdout)):
+        raise UsageError(
+            "The app needs a terminal, and input or output goes elsewhere. To ask from a script or a pipe: "
+            'duologue ask "..." or duologue ask - < prompt.txt'
+        )
+    if not arguments.keep and (arguments.session or arguments.continue_last):
+        raise UsageError("--no-save keeps nothing, so it cannot go on with a saved session.")
+    _check_prices(wiring.settings)
+    start = _start(arguments, wiring)
+    from tui.launch import run_app
+
+    return run_app(wiring, start, keep=arguments.keep)
+
+
+def _start(arguments: Namespace, wiring: Wiring) -> Start:
+    from storage import Side
+    from tui.services import Start
+
+    demo = "demo:" if arguments.demo else None
+    start = Start(
+        left=arguments.left or demo,
+        right=arguments.right or demo,
+        session=None if arguments.session is None else _whole_id(wiring, arguments.session),
+        confidential=arguments.confidential,
+        offline=arguments.offline,
+        continue_last=arguments.continue_last,
+    )
+    for side, text in ((Side.LEFT, start.left), (Side.RIGHT, start.right)):
+        if text is not None and text != "off":
+            wiring.connector(side, text)  # a slip is better told here than on a screen that opens without the side
+    return start
+
+
+def _whole_id(wiring: Wiring, beginning: str) -> str:
+    from storage.store import Store
+
+    store = Store.open(wiring.settings.database, read_only=True)
+    try:
+        return store.find_session(beginning).id
+    finally:
+        store.close()
+
+
+def _check_prices(settings: Settings) -> None:
+    """Read the user's own prices once, early: a mistake in them is told before anything is asked."""
+    if settings.prices_file is not None:
+        from backends.claude_models import known_models
+
+        known_models(settings.prices_file)
+
+
+def _code_of(error: Exception) -> ExitCode | None:
+    """The exit code of an expected error; None for a bug."""
+    from backends import BackendError
+    from backends.address import AddressRefused
+    from backends.claude_models import PriceFileError
+    from backends.spec import SpecError
+    from conversation.engine import NothingToAsk
+    from storage.errors import Ambiguous, NotFound, StoreError
+
+    match error:
+        case UsageError() | SpecError() | NotFound() | Ambiguous():
+            return ExitCode.USAGE
+        case AddressRefused() | PriceFileError():
+            return ExitCode.CONFIGURATION
+        case StoreError():
+            return ExitCode.STORE
+        case NothingToAsk():
+            return ExitCode.NOTHING_TO_ASK
+        case BackendError():
+            return ExitCode.INCOMPLETE
+        case _:
+            return None
+
+
+def _ended(error: Exception, code: ExitCode) -> ExitCode:
+    from tui.commands.output import say
+
+    if message := str(error):
+        say(message)
+    return code
+
+
+def _is_terminal(stream: object) -> bool:
+    isatty = getattr(stream, "isatty", None)
+    return isatty is not None and bool(isatty())
