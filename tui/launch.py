@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from backends import Locality, ModelInfo, ModelSpec
 from backends.spec import DEFAULT_CLAUDE_MODEL
 from conversation.library import Library
 from storage.thread import StoreThread
 from tui.services import FoundServer, KeyState, Services, Start
 from tui.settings import set_textual_environment
 from tui.wiring import Wiring
+from tui.words import key_source
 
 
 def run_app(wiring: Wiring, start: Start, *, keep: bool = True) -> int:
@@ -49,7 +49,7 @@ class World:
             default_left=settings.left or f"claude:{DEFAULT_CLAUDE_MODEL}",
             default_right=settings.right,
             find_servers=self.find_servers,
-            known_claude_models=known_claude_models,
+            known_claude_models=self._wiring.known_claude_models,
             key_state=self.key_state,
             keep_key=self.keep_key,
             use_key_for_this_run=self.use_key_for_this_run,
@@ -81,12 +81,7 @@ class World:
     async def key_state(self) -> KeyState:
         """What is known about the key of the configured Claude address."""
         status = await self._wiring.keys.status(self._wiring.claude_address.host)
-        words = {
-            "keyring": f"in your keyring ({status.keyring})",
-            "environment": "from ANTHROPIC_API_KEY",
-            "this run": "for this run only",
-            "none": "no API key yet",
-        }[status.source]
+        words = key_source(status.source, status.keyring)
         return KeyState(status.source != "none", words, status.keyring, status.problem)
 
     async def keep_key(self, text: str) -> None:
@@ -121,13 +116,3 @@ class World:
         if self._store is not None:
             self._store.close()
         self._wiring.close_now()
-
-
-def known_claude_models() -> Sequence[ModelInfo]:
-    """Claude's models by the dated list that ships with the program."""
-    from backends.claude_models import known_models
-
-    return [
-        ModelInfo(ModelSpec("claude", model.name), Locality.CLOUD, title=model.title, context_tokens=model.context)
-        for model in known_models()
-    ]
