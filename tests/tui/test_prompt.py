@@ -114,15 +114,25 @@ async def test_paste_without_brackets_is_kept_together() -> None:
     app = Desk(Prompt())
     async with app.run_test() as pilot:
         start = time.monotonic() + 1
-        typed = [("a", "a"), ("enter", "\r"), ("b", "b"), ("ctrl+j", "\n"), ("c", "c"), ("enter", "\r")]
+        typed = [("a", "a"), ("enter", "\r"), ("b", "b"), ("ctrl+j", "\n"), ("c", "c")]
         for number, (name, character) in enumerate(typed):
             app.post_message(key(name, character, at=start + number * BURST_SECONDS / 10))
-        await until(lambda: app.prompt.draft == "a\nb\nc\n")
+        await until(lambda: app.prompt.draft == "a\nb\nc")
         assert app.sent() == []
         app.post_message(key("enter", "\r", at=start + 1))
         await until(app.sent)
         assert app.sent() == ["a\nb\nc"]
         await pilot.pause(0)
+
+
+async def test_a_line_that_a_script_types_with_its_enter_is_sent() -> None:
+    app = Desk(Prompt())
+    async with app.run_test():
+        start = time.monotonic() + 1
+        for number, (name, character) in enumerate([("h", "h"), ("i", "i"), ("enter", "\r")]):
+            app.post_message(key(name, character, at=start + number * BURST_SECONDS / 10))
+        await until(app.sent)
+        assert app.sent() == ["hi"]
 
 
 async def test_fast_enter_sends_once_the_terminal_has_shown_that_it_marks_pastes() -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -32,7 +33,9 @@ from tui.terminal_keys import ENTER_WITH_MODIFIER
 from tui.widgets.paste import Pastes, is_large
 
 BURST_SECONDS = 0.005
-"""Nobody types two keys within this time: they are a paste by a terminal that does not mark pastes."""
+"""Nobody types two keys within this time: they are a paste by a terminal that does not mark pastes, or a script."""
+BURST_END_SECONDS = 0.06
+"""An Enter that nothing follows within this time was the end of a burst, and means Enter."""
 
 WIDE_COLUMNS = 100
 _NARROW_ROWS = (1, 2, 3, 5)
@@ -243,8 +246,17 @@ class Prompt(TextArea):
             event.stop()
             event.prevent_default()
             self.action_newline()
+            if event.key == "enter" and not self.compose_mode:
+                self.set_timer(BURST_END_SECONDS, partial(self._end_burst, event.time))
         elif event.key == "enter" and "enter" in self.screen.active_bindings:
             event.prevent_default()  # the editor would take it for a new line before the binding is looked up
+
+    def _end_burst(self, enter_time: float) -> None:
+        """Take back the new line and send, if that Enter was the last key: a script typed a line and sent it."""
+        row, column = self.cursor_location
+        if self._last_key_time == enter_time and row > 0 and column == 0 and self.cursor_at_end_of_text:
+            self.delete((row - 1, len(self.document[row - 1])), (row, 0))
+            self.action_enter()
 
     def action_enter(self) -> None:
         """Send, or begin a new line in compose mode and after a backslash."""
