@@ -111,8 +111,7 @@ class StoreThread:
             self._writer.queue.put(_Stop())
         if self._thread.is_alive():
             self._thread.join(_CLOSE_SECONDS)
-        while self._untold:
-            self._on_problem(self._untold.popleft())
+        self._tell()  # what the event loop has not told, blocked as it was by this, or ended
 
     def _ask(self, function: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         future: Future[R] = Future()
@@ -155,13 +154,17 @@ class StoreThread:
 
     def _report(self, error: StoreError) -> None:
         """Tell of a problem, from any thread."""
-        if self._closing or self._loop is None:
-            self._untold.append(error)  # `close` blocks the event loop, so it tells by itself
+        self._untold.append(error)
+        if self._loop is None:
             return
         try:
-            self._loop.call_soon_threadsafe(self._on_problem, error)
+            self._loop.call_soon_threadsafe(self._tell)
         except RuntimeError:
-            self._untold.append(error)  # the loop has ended before us
+            pass  # the loop has ended before us; `close` tells
+
+    def _tell(self) -> None:
+        while self._untold:
+            self._on_problem(self._untold.popleft())
 
 
 @dataclass(frozen=True, slots=True)
