@@ -125,7 +125,7 @@ class Cut(NamedTuple):
 
 
 def cuts(text: str, width: int) -> list[Cut]:
-    """Break one paragraph (no newlines) at white space and between wide characters, into lines of `width` cells at most.
+    """Break one paragraph (no newlines) at white space and between wide characters, to lines of `width` cells.
 
     What is longer than a line is torn between graphemes.
     """

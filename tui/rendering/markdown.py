@@ -36,7 +36,7 @@ WRAP_MARK = "↪ "
 _HEADINGS = (
     Ink(Role.HEADING, bold=True, underline=True),
     Ink(Role.HEADING, bold=True),
-    Ink(Role.HEADING, italic=True),
+    Ink(Role.HEADING, bold=True, italic=True),
 )
 _NOTHING = re.compile(r"[\s>]*\Z")
 

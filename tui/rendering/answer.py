@@ -1,0 +1,184 @@
+"""The lines of one side's answer to one question: thinking, words, and the receipt or what stands in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from storage import Outcome, Reply
+from tui.rendering.lines import BLANK, FAINT, PLAIN, Ink, Line, Role, line, words, wrap
+from tui.rendering.live_answer import LiveAnswer
+from tui.rendering.markdown import render
+from tui.rendering.receipt import receipt_items, remarks, thinking_words
+from tui.rendering.safe_text import clean, one_line
+
+RENDERED_AT_ONCE = 16_000
+"""Characters of an answer that are rendered whole when it ends (some 30 ms). A longer one keeps the lines it grew,
+which are the same but for rarities, until it is laid out the next time."""
+
+_ERROR = Ink(Role.ERROR)
+_DEMO = Ink(Role.DEMO, bold=True)
+_LABEL = {"left": Ink(Role.LEFT, bold=True), "right": Ink(Role.RIGHT, bold=True)}
+
+
+class Answer:
+    """Lines that are there: above the words, the words, below them."""
+
+    def __init__(self, head: Sequence[Line] = (), body: Sequence[Line] = (), foot: Sequence[Line] = ()) -> None:
+        self.head = head
+        self.body = body
+        self.foot = foot
+
+    def __len__(self) -> int:
+        return len(self.head) + len(self.body) + len(self.foot)
+
+    def __getitem__(self, index: int) -> Line:
+        for lines in (self.head, self.body, self.foot):
+            if index < len(lines):
+                return lines[index]
+            index -= len(lines)
+        return BLANK
+
+
+class LiveReply:
+    """A reply that still streams: everything that has arrived, whether it is on screen or not."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+        self.text: list[str] = []
+        self.thinking: list[str] = []
+        self.state = "waiting"
+        self.changed = True
+        """Something arrived since the view last looked."""
+
+    def feed(self, piece: str, *, thinking: bool) -> None:
+        """Collect; nothing else happens here, because this runs for every token."""
+        (self.thinking if thinking else self.text).append(piece)
+        self.changed = True
+
+    def latest_words(self, width: int) -> str:
+        """The newest words, on one line of at most `width` cells."""
+        tail: list[str] = []
+        length = 0
+        for piece in reversed(self.text or self.thinking):
+            tail.append(piece)
+            length += len(piece)
+            if length > 2 * width:
+                break
+        shown = one_line("".join(reversed(tail)), 10_000)
+        while shown and line([(shown, PLAIN)]).width > width:
+            _, _, rest = shown.partition(" ")
+            shown = rest or shown[1:]
+        return shown
+
+
+class GrowingAnswer(Answer):
+    """The lines of a live reply in a column; `flush` brings them up to date."""
+
+    def __init__(self, live: LiveReply, width: int, *, unfolded: bool) -> None:
+        super().__init__()
+        self._live = live
+        self._width = width
+        self._unfolded = unfolded
+        self._text = LiveAnswer(width)
+        self._thinking = LiveAnswer(width - 2)
+        self._taken = [0, 0]
+        self.flush()
+
+    def flush(self) -> int:
+        """Take what arrived, and return the index of the first line that changed; `len(self)` if none did."""
+        before = len(self.head)
+        head = self._head()
+        first = self._feed(self._text, self._live.text, 0).flush()
+        self.body = self._text.lines
+        if head != self.head:
+            self.head = head
+            return min(before, len(head), 0)
+        return len(head) + first
+
+    def end(self) -> list[Line]:
+        """Take the rest: nothing follows. Returns the lines of the words."""
+        self._feed(self._text, self._live.text, 0).end()
+        return self._text.lines
+
+    def _feed(self, answer: LiveAnswer, pieces: list[str], which: int) -> LiveAnswer:
+        if self._taken[which] < len(pieces):
+            answer.feed("".join(pieces[self._taken[which] :]))
+            self._taken[which] = len(pieces)
+        return answer
+
+    def _head(self) -> list[Line]:
+        live = self._live
+        if not live.thinking:
+            return [] if live.text else _state(live.state, self._width)
+        if not self._unfolded:
+            title = "▸ thought" if live.text else f"▸ {live.state if live.state.startswith('think') else 'thinking'}"
+            return [words(title, FAINT), *([BLANK] if live.text else [])]
+        self._feed(self._thinking, live.thinking, 1).flush()
+        return _thoughts("▾ thought" if live.text else "▾ thinking", self._thinking.lines)
+
+
+def _state(state: str, width: int) -> list[Line]:
+    return wrap([(clean(state), FAINT)], width)
+
+
+def _thoughts(title: str, lines: Sequence[Line]) -> list[Line]:
+    """Unfolded thinking: indented, and as dim as everything that is not the answer."""
+    shown = [
+        line([("  ", FAINT), *((text, ink._replace(role=Role.DIM)) for text, ink in each.runs)]) for each in lines
+    ]
+    indented = [new._replace(lead=old.lead + 2, glue=old.glue) for new, old in zip(shown, lines, strict=True)]
+    return [words(title, FAINT), *indented, BLANK]
+
+
+def settled(
+    reply: Reply, variants: int, width: int, *, unfolded: bool, retry: bool, grown: Sequence[Line] | None = None
+) -> Answer:
+    """Lay out a reply that has its outcome; `grown` are the lines that a long one had while it streamed."""
+    head: list[Line] = []
+    if reply.thinking:
+        title = thinking_words(reply)
+        head = (
+            _thoughts(f"▾ {title}", render(reply.thinking, width - 2))
+            if unfolded
+            else [words(f"▸ {title}", FAINT), BLANK]
+        )
+    if not reply.text.strip():
+        body: Sequence[Line] = [] if reply.outcome is not Outcome.COMPLETE else [words("(an empty answer)", FAINT)]
+    elif grown is not None and len(reply.text) > RENDERED_AT_ONCE:
+        body = grown
+    else:
+        body = render(reply.text, width)
+    return Answer(head, body, _foot(reply, receipt_items(reply, variants, retry=retry), width, gap=bool(body)))
+
+
+def not_asked() -> Answer:
+    """What stands at the place of a side that was not asked."""
+    return Answer(body=[words("not asked", FAINT)])
+
+
+def label(reply: Reply, name: str) -> Line:
+    """The line above an answer where the column does not tell whose it is."""
+    return line([(one_line(name, 60), _LABEL[reply.side])])
+
+
+def _foot(reply: Reply, items: Sequence[str], width: int, *, gap: bool) -> list[Line]:
+    lines = [BLANK] if gap else []
+    for sentence in remarks(reply):
+        lines += wrap([(sentence, _ERROR if reply.outcome is Outcome.FAILED else FAINT)], width)
+    return lines + _receipt(items, width)
+
+
+def _receipt(items: Sequence[str], width: int) -> list[Line]:
+    """The items with dots between them; no item is torn while it fits a line."""
+    rows: list[str] = []
+    for item in items:
+        longer = f"{rows[-1]} · {item}" if rows else item
+        if rows and words(longer).width <= width:
+            rows[-1] = longer
+        else:
+            rows.append(item)
+    lines: list[Line] = []
+    for row in rows:
+        demo = row == "DEMO" or row.startswith("DEMO ·")
+        lines += wrap([("DEMO", _DEMO), (row[4:], FAINT)] if demo else [(row, FAINT)], width)
+    return lines

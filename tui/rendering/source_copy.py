@@ -1,0 +1,45 @@
+"""What the copy keys give: the answer as the model wrote it, or one of its code blocks; never the lines on screen.
+
+Tabs and every visible character stay as they are. What a terminal would obey when it is pasted (controls, bidi
+overrides, tags) is left out, because people paste into shells.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from storage import Reply
+from tui.rendering.code import language_of
+from tui.rendering.markdown import parse
+
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e0fff]")
+
+
+class Copied(NamedTuple):
+    """Something to copy."""
+
+    text: str
+    what: str
+    """In words: "the left answer to question 3"."""
+
+
+def for_clipboard(text: str) -> str:
+    """The text without what a terminal would obey."""
+    return _OBEYED.sub("", text.replace("\r\n", "\n"))
+
+
+def answer_source(reply: Reply, number: int) -> Copied:
+    """A whole answer; `number` is its question's."""
+    return Copied(for_clipboard(reply.text), f"the {reply.side.value} answer to question {number}")
+
+
+def code_source(reply: Reply, back: int) -> Copied | None:
+    """One code block of an answer, counted from its end (0 is the last) and around; None if it has none."""
+    blocks = [token for token in parse(reply.text.replace("\r\n", "\n")) if token.type in ("fence", "code_block")]
+    if not blocks:
+        return None
+    at = len(blocks) - 1 - back % len(blocks)
+    language = language_of(blocks[at].info)
+    named = f" ({language})" if language.isalnum() else ""
+    return Copied(for_clipboard(blocks[at].content), f"code block {at + 1} of {len(blocks)}{named}")

@@ -1,0 +1,225 @@
+"""One turn laid out: the question over the full width, the answers beneath it, side by side or one below the other.
+
+A block knows rows, parts and lines, and no widget. A part is what a selection stays in: the question, the left
+answer, the right answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from storage import Reply, Side, Turn
+from tui.rendering.answer import Answer, GrowingAnswer, LiveReply, label, not_asked, settled
+from tui.rendering.layout import Layout
+from tui.rendering.lines import FAINT, Ink, Line, Role, line, words, wrap
+from tui.rendering.safe_text import clean
+from tui.words import short_spec
+
+QUESTION_ROWS = 12
+"""Rows of a question that are shown before it is folded."""
+
+_QUESTION = Ink(Role.QUESTION, bold=True)
+
+
+class Part(StrEnum):
+    """A part of a turn."""
+
+    QUESTION = "question"
+    LEFT = "left"
+    RIGHT = "right"
+
+
+class Placed(NamedTuple):
+    """A line at its place in a row."""
+
+    part: Part
+    at: int
+    """Which line of the part."""
+    x: int
+    width: int
+    line: Line
+
+
+class Place(NamedTuple):
+    """A row by what stands in it, which stays the same when rows above it come or go."""
+
+    part: Part
+    at: int
+
+
+class View(NamedTuple):
+    """How blocks are laid out now; a block made for another view is made anew."""
+
+    layout: Layout
+    time_words: Callable[[datetime], str]
+
+
+class Folds(NamedTuple):
+    """What of a turn is unfolded."""
+
+    thinking: bool = False
+    question: bool = False
+
+
+class TurnBlock:
+    """The rows of one turn."""
+
+    def __init__(
+        self, turn: Turn, view: View, folds: Folds, live: Mapping[int, LiveReply], *, retry: bool = False
+    ) -> None:
+        """`live` are the replies that still stream, by id; `retry`: its answers can be asked for again by a key."""
+        self.turn = turn
+        self._layout = view.layout
+        self._folds = folds
+        self._live = live
+        self._retry = retry
+        self.question = _question(turn, view, unfolded=folds.question)
+        self._answers: dict[Side, Answer] = {side: self._answer(side) for side in view.layout.columns}
+        self._labels: dict[Side, Line] = {side: self._label(side) for side in view.layout.columns}
+
+    @property
+    def growing(self) -> bool:
+        """Whether one of the answers on screen still streams."""
+        return any(isinstance(answer, GrowingAnswer) for answer in self._answers.values())
+
+    @property
+    def height(self) -> int:
+        """Rows, including the blank one before the question."""
+        if self._layout.stacked:
+            return self._top + sum(len(answer) + 2 for answer in self._answers.values()) - 1
+        return self._top + max(len(answer) for answer in self._answers.values())
+
+    @property
+    def _top(self) -> int:
+        """The first row of the answers."""
+        return len(self.question) + 2
+
+    def flush(self) -> int | None:
+        """Bring growing answers up to date; the first row that changed, or None."""
+        first: int | None = None
+        for side, answer in self._answers.items():
+            if isinstance(answer, GrowingAnswer):
+                before, changed = len(answer), answer.flush()
+                if changed < len(answer) or before != len(answer):
+                    row = self.row_of(Place(Part(side), changed))
+                    first = row if first is None else min(first, row)
+        return first
+
+    def settle(self, turn: Turn) -> None:
+        """Take the turn's new value: replies that are no longer live get their final form."""
+        self.turn = turn
+        for side, answer in self._answers.items():
+            reply = turn.latest(side)
+            if isinstance(answer, GrowingAnswer) and reply is not None and reply.id not in self._live:
+                self._answers[side] = self._answer(side, answer.end())
+            elif not isinstance(answer, GrowingAnswer):
+                self._answers[side] = self._answer(side)
+
+    def row(self, number: int) -> list[Placed]:
+        """The lines that stand in a row, from left to right."""
+        if number < self._top:
+            at, column = number - 1, self._layout.question
+            shown = 0 <= at < len(self.question)
+            return [Placed(Part.QUESTION, at, column.x, column.width, self.question[at])] if shown else []
+        if self._layout.stacked:
+            return self._stacked(number)
+        at = number - self._top
+        return [
+            Placed(Part(side), at, column.x, column.width, self._answers[side][at])
+            for side, column in self._layout.columns.items()
+        ]
+
+    def _stacked(self, number: int) -> list[Placed]:
+        place = self._stacked_place(number)
+        side = Side(place.part.value)
+        column, answer = self._layout.columns[side], self._answers[side]
+        if place.at < 0:
+            return [Placed(place.part, -1, column.x, column.width, self._labels[side])]
+        return [Placed(*place, column.x, column.width, answer[place.at])] if place.at < len(answer) else []
+
+    def _stacked_place(self, number: int) -> Place:
+        """In the stacked layout each answer has a label above it (line -1) and a blank row below it."""
+        at, part = number - self._top, Part.LEFT
+        for side, answer in self._answers.items():
+            part = Part(side)
+            if at <= len(answer) + 1:
+                break
+            at -= len(answer) + 2
+        return Place(part, at - 1)
+
+    def is_ruled(self, number: int) -> bool:
+        """Whether the rule between the columns passes through a row."""
+        return self._layout.rule is not None and number >= self._top
+
+    def lines_of(self, part: Part) -> int:
+        """How many lines a part has."""
+        if part is Part.QUESTION:
+            return len(self.question)
+        answer = self._answers.get(Side(part.value))
+        return len(answer) if answer is not None else 0
+
+    def line_of(self, place: Place) -> Line:
+        """One line of a part."""
+        if place.part is Part.QUESTION:
+            return self.question[place.at]
+        return self._answers[Side(place.part.value)][place.at]
+
+    def place(self, number: int) -> Place:
+        """What stands in a row; `row_of` gives the row back."""
+        if number < self._top:
+            return Place(Part.QUESTION, number - 1)
+        if self._layout.stacked:
+            return self._stacked_place(number)
+        at = number - self._top
+        sides = [side for side, answer in self._answers.items() if at < len(answer)]
+        return Place(Part((sides or list(self._answers))[0]), at)
+
+    def row_of(self, place: Place) -> int:
+        """The row in which a line of a part stands now."""
+        if place.part is Part.QUESTION:
+            return 1 + place.at
+        row = self._top
+        if self._layout.stacked:
+            for side, answer in self._answers.items():
+                row += 1
+                if side == place.part.value:
+                    break
+                row += len(answer) + 1
+        return row + place.at
+
+    def _answer(self, side: Side, grown: list[Line] | None = None) -> Answer:
+        reply = self.turn.latest(side)
+        width = self._layout.columns[side].width
+        if reply is None:
+            return not_asked()
+        if (live := self._live.get(reply.id)) is not None:
+            return GrowingAnswer(live, width, unfolded=self._folds.thinking)
+        variants = len(self.turn.variants(side))
+        return settled(reply, variants, width, unfolded=self._folds.thinking, retry=self._retry, grown=grown)
+
+    def _label(self, side: Side) -> Line:
+        reply = self.turn.latest(side)
+        return label(reply, short_spec(reply.model)) if reply is not None else words(f"{side.value} side", FAINT)
+
+
+def _question(turn: Turn, view: View, *, unfolded: bool) -> list[Line]:
+    """The heading: number, words, and the time at the right end of its first row."""
+    number, asked = f"{turn.seq}  ", view.time_words(turn.asked)
+    column = view.layout.question
+    room = max(8, column.width - len(asked) - 2)
+    lines = wrap([(clean(turn.prompt).strip("\n"), _QUESTION)], room, [(number, FAINT)], [(" " * len(number), FAINT)])
+    more = len(lines) - QUESTION_ROWS
+    if more > 1 and not unfolded:
+        lines = [*lines[:QUESTION_ROWS], words(f"{' ' * len(number)}… {more} more lines · o opens", FAINT)]
+    first = lines[0]
+    lines[0] = line([*first.runs, (" " * (column.width - first.width - len(asked)), Ink()), (asked, FAINT)])
+    if (adopted := _adopted(turn)) is not None:
+        lines.append(words(f"{' ' * len(number)}{adopted.side.value} answer adopted on both sides", FAINT))
+    return lines
+
+
+def _adopted(turn: Turn) -> Reply | None:
+    return next((reply for reply in turn.replies if reply.id == turn.adopted_reply_id), None)

@@ -1,0 +1,236 @@
+"""All turns of one transcript: which are laid out, how tall they are, and what streams.
+
+Ten thousand turns are here as lengths only. A turn is read and laid out when it comes into view, and dropped again
+when many others have come since. The turns of this run are kept for a while, because a reply is shown as settled
+before its row is committed.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from storage import Outcome, Reply, Side, Turn, TurnSize
+from tui.rendering.answer import LiveReply
+from tui.rendering.heights import Heights, estimate
+from tui.rendering.turn_block import QUESTION_ROWS, Folds, TurnBlock, View
+
+BLOCKS_KEPT = 200
+"""Turns that stay laid out; a 50,000-token answer takes some 5 MB, an ordinary one 50 kB."""
+TURNS_KEPT = 50
+"""Turns of this run that are not read from the source again."""
+
+
+class TurnSource(Protocol):
+    """Where saved turns are read from; a call takes some 0.1 ms."""
+
+    def sizes(self) -> Sequence[TurnSize]:
+        """The lengths of all turns, oldest first."""
+
+    def turn(self, turn_id: int) -> Turn:
+        """One turn with its texts."""
+
+
+class Spot(NamedTuple):
+    """A row by the turn it is in."""
+
+    turn: int
+    """Its index in the list."""
+    row: int
+
+
+class TurnList:
+    """The turns of one transcript in one layout."""
+
+    def __init__(self, source: TurnSource | None, view: View) -> None:
+        self._source = source
+        self._sizes = list(source.sizes()) if source is not None else []
+        self._indexes = {size.id: index for index, size in enumerate(self._sizes)}
+        self._own: OrderedDict[int, Turn] = OrderedDict()
+        self._live: dict[int, LiveReply] = {}
+        self._blocks: OrderedDict[int, TurnBlock] = OrderedDict()
+        self._unfolded: dict[int, Folds] = {}
+        self.laid_out = 0
+        """How many blocks were made; tests and benchmarks look at it."""
+        self.lay_out(view)
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    @property
+    def streaming(self) -> bool:
+        """Whether a reply is open."""
+        return bool(self._live)
+
+    def lay_out(self, view: View) -> None:
+        """Start over in another layout: every height is a guess again, and no block is left."""
+        self.view = view
+        self._blocks.clear()
+        self.heights = Heights(self._estimate(size) for size in self._sizes)
+
+    def _estimate(self, size: TurnSize) -> int:
+        layout = self.view.layout
+        left, right = layout.columns.get(Side.LEFT), layout.columns.get(Side.RIGHT)
+        return estimate(
+            size,
+            question_width=layout.question.width,
+            left_width=left.width if left else 0,
+            right_width=right.width if right else 0,
+            stacked=layout.stacked,
+            most=QUESTION_ROWS,
+        )
+
+    # Reading
+
+    def index_of(self, turn_id: int) -> int | None:
+        """Where a turn is in the list."""
+        return self._indexes.get(turn_id)
+
+    def turn(self, index: int) -> Turn:
+        """One turn with its texts."""
+        turn_id = self._sizes[index].id
+        if (own := self._own.get(turn_id)) is not None:
+            return own
+        if self._source is None:
+            raise LookupError(f"turn {turn_id} has no source")
+        return self._source.turn(turn_id)
+
+    def block(self, index: int) -> TurnBlock:
+        """One turn laid out; its height is exact from then on."""
+        block = self._blocks.get(index)
+        if block is None:
+            turn_id = self._sizes[index].id
+            folds, last = self._unfolded.get(turn_id, Folds()), index == len(self) - 1
+            block = TurnBlock(self.turn(index), self.view, folds, self._live, retry=last)
+            self.laid_out += 1
+            self._blocks[index] = block
+            self._drop_old_blocks()
+            self.heights.measure(index, block.height)
+        else:
+            self._blocks.move_to_end(index)
+        return block
+
+    def measured(self, index: int) -> int:
+        """The exact height of a turn."""
+        return self.heights[index] if self.heights.is_exact(index) else self.block(index).height
+
+    def walk(self, spot: Spot, rows: int) -> Spot:
+        """Go down (or up, if negative) by rows, laying out what is on the way; ends at the first or last row."""
+        index, row = spot.turn, spot.row + rows
+        while row < 0 and index > 0:
+            index -= 1
+            row += self.measured(index)
+        while index < len(self) - 1 and row >= self.measured(index):
+            row -= self.measured(index)
+            index += 1
+        last = self.measured(index) - 1 if len(self) else 0
+        return Spot(index, max(0, min(row, last)))
+
+    def row_of(self, spot: Spot) -> int:
+        """The number of a row from the top of the transcript, as far as heights are known."""
+        return self.heights.start(spot.turn) + spot.row
+
+    # Changing
+
+    def add(self, turn: Turn) -> int:
+        """Add a turn, or a new variant of one that is there; its open replies begin to stream. Returns its index."""
+        for reply in turn.replies:
+            if reply.outcome is Outcome.OPEN and reply.id not in self._live:
+                self._live[reply.id] = LiveReply(reply)
+        self._keep(turn)
+        index = self._indexes.get(turn.id)
+        if index is None:
+            index = self._indexes[turn.id] = len(self._sizes)
+            self._sizes.append(_size_of(turn))
+            self.heights.append(1)
+            self._blocks.pop(index - 1, None)  # it was the last turn until now, and said that it can be retried
+        self._remake(index)
+        return index
+
+    def settle(self, turn: Turn) -> int | None:
+        """Take a turn of which a reply has its outcome. Returns its index, None if it is not in the list."""
+        for reply in turn.replies:
+            if reply.outcome is not Outcome.OPEN:
+                self._live.pop(reply.id, None)
+        index = self._indexes.get(turn.id)
+        if index is None:
+            return None
+        self._keep(turn)
+        self._sizes[index] = _size_of(turn)
+        if (block := self._blocks.get(index)) is not None:
+            block.settle(turn)
+            self.heights.measure(index, block.height)
+        return index
+
+    def feed(self, reply_id: int, piece: str, *, thinking: bool) -> bool:
+        """Collect a piece; False: nobody waits for it."""
+        live = self._live.get(reply_id)
+        if live is None:
+            return False
+        live.feed(piece, thinking=thinking)
+        return True
+
+    def set_state(self, reply_id: int, words: str) -> bool:
+        """Say what an answer waits for; False: nobody waits for it."""
+        live = self._live.get(reply_id)
+        if live is None or live.state == words:
+            return False
+        live.state, live.changed = words, True
+        return True
+
+    def flush(self) -> list[tuple[int, int]]:
+        """Bring what streams up to date; the index of each changed turn, and its first row that changed."""
+        changed = dict.fromkeys(live.reply.turn_id for live in self._live.values() if live.changed)
+        for live in self._live.values():
+            live.changed = False
+        found: list[tuple[int, int]] = []
+        for turn_id in changed:
+            index = self._indexes[turn_id]
+            block = self._blocks.get(index)
+            if block is not None and (first := block.flush()) is not None:
+                self.heights.measure(index, block.height)
+                found.append((index, first))
+        return found
+
+    def latest_live(self, side: Side) -> LiveReply | None:
+        """The reply of a side that streams, the newest if there are several."""
+        return next((live for live in reversed(self._live.values()) if live.reply.side is side), None)
+
+    def folds(self, index: int) -> Folds:
+        """What of a turn is unfolded."""
+        return self._unfolded.get(self._sizes[index].id, Folds())
+
+    def unfold(self, index: int, folds: Folds) -> None:
+        """Unfold or fold parts of a turn."""
+        self._unfolded[self._sizes[index].id] = folds
+        self._remake(index)
+
+    def _remake(self, index: int) -> None:
+        self._blocks.pop(index, None)
+        self.block(index)
+
+    def _keep(self, turn: Turn) -> None:
+        self._own[turn.id] = turn
+        self._own.move_to_end(turn.id)
+        open_turns = {live.reply.turn_id for live in self._live.values()}
+        for turn_id in [each for each in self._own if each not in open_turns][: max(0, len(self._own) - TURNS_KEPT)]:
+            if self._source is not None:
+                del self._own[turn_id]
+
+    def _drop_old_blocks(self) -> None:
+        while len(self._blocks) > BLOCKS_KEPT:
+            oldest = next((index for index, block in self._blocks.items() if not block.growing), None)
+            if oldest is None:
+                return
+            del self._blocks[oldest]
+
+
+def _size_of(turn: Turn) -> TurnSize:
+    return TurnSize(
+        turn.id, turn.seq, len(turn.prompt), _length(turn.latest(Side.LEFT)), _length(turn.latest(Side.RIGHT))
+    )
+
+
+def _length(reply: Reply | None) -> int:
+    return len(reply.text) if reply is not None else 0

@@ -1,0 +1,147 @@
+"""Rows of a transcript to strips: roles become the colours of the theme, columns are padded, the rule is drawn.
+
+Colours come from the view's component classes, so a theme, a style sheet or a terminal's own palette decides them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from rich.cells import set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from storage import Side
+from tui.rendering.lines import Ink, Line, Role, Run
+from tui.rendering.turn_block import Part, Placed
+
+COMPONENTS = {f"transcript--{role}" for role in Role} | {"transcript--notice"}
+
+Highlight = Callable[[Placed], tuple[int, int] | None]
+"""The selected characters of a line, from..to, or None."""
+RIGHT_BASE = 100_000
+"""Added to the column of a place in the right answer, so that one number tells the part."""
+
+
+class Painter:
+    """Draws in the colours of one theme."""
+
+    def __init__(self, base: Style, component: Callable[[str], Style], selection: Style) -> None:
+        """`component` gives the partial style of a component class."""
+        self._base = base
+        self._component = component
+        self._selection = selection
+        self._styles: dict[Ink, Style] = {}
+
+    def style(self, ink: Ink) -> Style:
+        """How an ink looks."""
+        style = self._styles.get(ink)
+        if style is None:
+            attributes = Style(
+                bold=ink.bold or None,
+                italic=ink.italic or None,
+                strike=ink.strike or None,
+                underline=ink.underline or None,
+            )
+            style = self._base + self._component(f"transcript--{ink.role}") + attributes
+            self._styles[ink] = style
+        return style
+
+    def row(
+        self,
+        placed: Sequence[Placed],
+        width: int,
+        rule: int | None,
+        *,
+        picked: Side | None = None,
+        highlight: Highlight | None = None,
+    ) -> Strip:
+        """One row of `width` cells; the rule between the columns, if there is one, shows which side is picked."""
+        segments: list[Segment] = []
+        at = 0
+        for each in placed:
+            at = self._pad(segments, at, each.x, rule, picked=picked)
+            span = highlight(each) if highlight is not None else None
+            segments += self._line(each, span)
+            at += min(each.line.width, each.width)
+        self._pad(segments, at, width, rule, picked=picked)
+        return Strip(segments, width)
+
+    def notice(self, text: str, width: int) -> Strip:
+        """A row of the view's own words, centred."""
+        style = self._base + self._component("transcript--notice")
+        shown = set_cell_size(f" {text} ", min(width, len(text) + 2))
+        before = (width - len(shown)) // 2
+        return Strip(
+            [
+                Segment(" " * before, self._base),
+                Segment(shown, style),
+                Segment(" " * (width - before - len(shown)), self._base),
+            ],
+            width,
+        )
+
+    def _pad(self, segments: list[Segment], start: int, end: int, rule: int | None, *, picked: Side | None) -> int:
+        if rule is not None and start <= rule < end:
+            before, after = rule - start, end - rule - 1
+            colour = self._base + self._component(f"transcript--{picked or Role.RULE}")
+            segments += [Segment(" " * before, self._base), Segment("┃" if picked else "│", colour)]
+            segments.append(Segment(" " * after, self._base))
+        elif end > start:
+            segments.append(Segment(" " * (end - start), self._base))
+        return end
+
+    def _line(self, placed: Placed, span: tuple[int, int] | None) -> Iterable[Segment]:
+        runs = cropped(placed.line, placed.width)
+        if span is None:
+            return [Segment(text, self.style(ink)) for text, ink in runs]
+        return self._highlighted(runs, *span)
+
+    def _highlighted(self, runs: Iterable[Run], start: int, end: int) -> Iterable[Segment]:
+        at = 0
+        for text, ink in runs:
+            style = self.style(ink)
+            low, high = max(0, min(len(text), start - at)), max(0, min(len(text), end - at))
+            for piece, look in ((text[:low], style), (text[low:high], style + self._selection), (text[high:], style)):
+                if piece:
+                    yield Segment(piece, look)
+            at += len(text)
+
+
+def cropped(line: Line, width: int) -> Sequence[Run]:
+    """The runs of a line, cut at `width` cells: no line may push the rule or the other column aside."""
+    if line.width <= width:
+        return line.runs
+    kept: list[Run] = []
+    room = width
+    for text, ink in line.runs:
+        cells = Segment(text).cell_length
+        kept.append((text if cells <= room else set_cell_size(text, room), ink))
+        room -= cells
+        if room <= 0:
+            break
+    return kept
+
+
+def with_offsets(placed: Sequence[Placed], width: int, row: int) -> Strip:
+    """The same row as `Painter.row` draws, each character with the place that a mouse finds there.
+
+    Only asked for under the mouse, never for painting: the places are pickled into styles, which is slow.
+    """
+    segments: list[Segment] = []
+    at = 0
+    for n, each in enumerate(placed):
+        base = RIGHT_BASE if each.part is Part.RIGHT else 0
+        end = placed[n + 1].x - 1 if n + 1 < len(placed) else width
+        text = each.line.text
+        for piece, x in (
+            (" " * (each.x - at), base),
+            (text, base),
+            (" " * (end - each.x - each.line.width), base + len(text)),
+        ):
+            segments.append(Segment(piece, Style.from_meta({"offset": (x, row)})))
+        at = end
+    if not placed:
+        segments.append(Segment(" " * width, Style.from_meta({"offset": (0, row)})))
+    return Strip(segments, width)
