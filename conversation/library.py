@@ -84,12 +84,12 @@ class Library:
         return [] if conversation.session is None else self._store.reader.requests(conversation.session.id)
 
     def last_pair(self) -> Mapping[Side, str]:
-        """The models of the newest ordinary session, for the next one; empty when there is none."""
+        """The models of the newest ordinary session, for the next one; the demo model is nobody's choice for long."""
         newest = next(iter(self._store.reader.sessions(limit=1, confidential=False)), None)
         if newest is None:
             return {}
         pair = {Side.LEFT: newest.session.left, Side.RIGHT: newest.session.right}
-        return {side: spec for side, spec in pair.items() if spec is not None}
+        return {side: spec for side, spec in pair.items() if spec is not None and not spec.startswith("demo:")}
 
     def recent_prompts(self, conversation: Conversation, limit: int = 50) -> list[str]:
         """Prompts of this session, oldest first, for the prompt box's history."""

@@ -182,7 +182,9 @@ class DuologueApp(App[int]):
     async def _say_what_is_missing(self, conversation: Conversation) -> None:
         key = await self.services.key_state()
         has_local = any(one.locality is Locality.THIS_MACHINE for one in conversation.connectors.values())
-        if (key.present and has_local) or conversation is not self._chat.conversation:
+        needs_key = any(one.spec.backend == "claude" for one in conversation.connectors.values())
+        complete = has_local and (key.present or not needs_key)
+        if complete or conversation is not self._chat.conversation:
             return
         files = await self.services.find_gguf_files()
         self._chat.show_first_run(

@@ -10,7 +10,16 @@ from statistics import median
 import httpx
 import pytest
 
-from backends.demo_model import MODEL_NAME, RECIPE, Table, _Text, ensure_demo_model, follow_table, make_model
+from backends.demo_model import (
+    END_CHANCE,
+    MODEL_NAME,
+    RECIPE,
+    Table,
+    _Text,
+    ensure_demo_model,
+    follow_table,
+    make_model,
+)
 from backends.engine import EmbeddedEngine, EngineAddress
 from backends.errors import EngineFailed
 from tests.engine_fixture import need_the_wheel
@@ -20,7 +29,7 @@ needs_gguf = pytest.mark.skipif(
     reason="gguf and numpy are not installed (extra `engine`)",
 )
 END = "<|im_end|>"
-TABLE = follow_table(end_chance=0.9, think=False)
+TABLE = follow_table(end_chance=END_CHANCE, think=False)
 
 
 def spoken(seed: int, table: Table = TABLE) -> list[str]:

@@ -6,6 +6,7 @@ It passes prompts and wishes to one conversation and shows what comes back. It d
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Rule, Static, TextArea
 
 from backends import Connector
@@ -27,6 +29,7 @@ from tui.live_turns import LiveTurns
 from tui.rendering.safe_text import content
 from tui.services import Services
 from tui.widgets.banner import WIDE, Banner, BannerText
+from tui.widgets.blank_page import SHOWN, BlankPage
 from tui.widgets.first_run import FirstRun, Surroundings
 from tui.widgets.prompt import Prompt
 from tui.widgets.side_titles import SideTitle, SideTitles
@@ -59,6 +62,8 @@ class ChatScreen(Screen[None]):
         self._act_in_app = act
         self._library: Library | None = None
         self.conversation: Conversation | None = None
+        self._opened = asyncio.Event()
+        """Set with the first conversation; a prompt that is faster than the store waits for it."""
         self._queued: str | None = None
         self._chosen_layout: dict[bool, Columns] = {}
         self._fills: dict[Side, tuple[int | None, int | None]] = {}
@@ -75,6 +80,7 @@ class ChatScreen(Screen[None]):
         yield Rule(id="under-titles")
         with Vertical(id="middle"):
             yield FirstRun()
+            yield BlankPage(markup=False)
             yield transcript
         yield Static(id="notice")
         yield Prompt(compose_mode=self._services.compose)
@@ -98,6 +104,7 @@ class ChatScreen(Screen[None]):
     def open(self, library: Library, conversation: Conversation) -> None:
         """Show this conversation; what stood in the prompt box belongs to the one before."""
         self._library, self.conversation = library, conversation
+        self._opened.set()
         self._queued = None
         self._live.forget()
         self._turn_count, self._cost, self._fills = 0, 0.0, {}
@@ -112,6 +119,8 @@ class ChatScreen(Screen[None]):
         self._prompt.load_history(library.recent_prompts(conversation))
         if conversation.session is not None and conversation.session.draft:
             self._prompt.draft = conversation.session.draft
+        self.query_one(BlankPage).show(library.summaries(limit=SHOWN), confidential=conversation.confidential)
+        self.hide_first_run()
         self.sides_changed()
 
     def sides_changed(self) -> None:
@@ -136,13 +145,15 @@ class ChatScreen(Screen[None]):
         """Say what is there and what is missing, in place of an empty transcript."""
         if self._turn_count == 0:
             self._first_run.surroundings = found
-            self._first_run.display = True
-            self._transcript.display = False
+            self._show_in_the_middle(self._first_run)
 
     def hide_first_run(self) -> None:
-        """Back to the turns."""
-        self._first_run.display = False
-        self._transcript.display = True
+        """Back to the turns, or to the blank page where there are none."""
+        self._show_in_the_middle(self._transcript if self._turn_count else self.query_one(BlankPage))
+
+    def _show_in_the_middle(self, shown: Widget) -> None:
+        for widget in (self._first_run, self.query_one(BlankPage), self._transcript):
+            widget.display = widget is shown
 
     def side_words(self, side: Side) -> str:
         """A side's model in words: "Local · llama3.1:8b", or "" where there is none."""
@@ -215,11 +226,8 @@ class ChatScreen(Screen[None]):
         self.run_worker(self._ask_and_settle(text, sides), group="turn", name="ask")
 
     async def _ask_and_settle(self, text: str, sides: frozenset[Side] | None) -> None:
-        conversation = self.conversation
-        if conversation is None:
-            self._prompt.draft = text
-            self.say("The conversation file is still being opened.")
-            return
+        await self._opened.wait()
+        conversation = self._require_conversation()
         try:
             await conversation.ask(text, self._live.receive, sides=sides)
         except (Busy, NothingToAsk, StoreError) as problem:
@@ -242,11 +250,10 @@ class ChatScreen(Screen[None]):
     # Updates
 
     def _turn_started(self) -> None:
-        self.hide_first_run()
         turn = self._live.last_turn
         if turn is not None and turn.seq > self._turn_count:
             self._turn_count = turn.seq
-            self._prompt.load_history(self._sent_prompts())
+        self.hide_first_run()
         self._show_banner()
 
     def _reply_settled(self, reply: Reply, turn: Turn) -> None:
@@ -260,11 +267,6 @@ class ChatScreen(Screen[None]):
             reply = turn.latest(side)
             if reply is not None and reply.receipt.context_used is not None:
                 self._fills[side] = (reply.receipt.context_used, reply.receipt.context_allowed)
-
-    def _sent_prompts(self) -> list[str]:
-        if self._library is None or self.conversation is None:
-            return []
-        return self._library.recent_prompts(self.conversation)
 
     def _show_titles(self, titles: Mapping[Side, SideTitle]) -> None:
         self.query_one(SideTitles).titles = titles
