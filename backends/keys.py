@@ -133,7 +133,7 @@ class ApiKeys:
             return key
         if isinstance(trouble, KeyringWaiting):
             raise trouble
-        advice = "Press Ctrl+K for the key dialog, or run `duologue key set`"
+        advice = "Press F9 for the key dialog, or run `duologue key set`"
         if host == self._environment_host:
             advice += ", or set ANTHROPIC_API_KEY"
         reason = f"{trouble} " if trouble else ""
@@ -184,7 +184,7 @@ class ApiKeys:
     async def _ask(self, call: Callable[[], _T]) -> _T:
         waiting = (
             "Your keyring is waiting for its password. Give it where it asks, and try again; "
-            "or use a key for this run only (Ctrl+K)."
+            "or use a key for this run only (F9)."
         )
         if self._thread.busy_for() > self._timeout:
             raise KeyringWaiting(waiting)

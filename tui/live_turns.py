@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol, assert_never
 
-from backends import Connector
+from backends import Connector, Locality
 from conversation import estimate
 from conversation.updates import (
     Delta,
@@ -118,7 +118,8 @@ class LiveTurns:
             case StateChanged(side, reply_id, state, fraction):
                 self._change_state(side, reply_id, state, fraction)
             case Located(side, _, locality, _, _):
-                self._retitle(side, locality=locality, checked=self._clock_words())
+                proved = locality == Locality.THIS_MACHINE
+                self._retitle(side, locality=locality, checked=self._clock_words() if proved else "")
             case Delta(side, reply_id, text, thinking):
                 self._transcript.feed(reply_id, text, thinking=thinking)
                 self._measure_speed(side, reply_id, text)

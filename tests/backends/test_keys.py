@@ -132,7 +132,7 @@ def test_missing_key_says_how_to_give_one(tmp_path: Path) -> None:
     kind, text = without_a_keyring("tell(*await refusal(keys.get(HOST)))", tmp_path).result
 
     assert kind == MissingKey.kind
-    for way in ("Ctrl+K", "duologue key set", "ANTHROPIC_API_KEY"):
+    for way in ("F9", "duologue key set", "ANTHROPIC_API_KEY"):
         assert way in text
 
 

@@ -228,9 +228,10 @@ async def test_a_new_session_and_back_to_the_saved_one(run: Run) -> None:
         await send(app, pilot, "remember this")
         await until(lambda: settled(world))
         await pilot.press("ctrl+n")
-        await until(lambda: "remember this" not in screen_lines(app))
+        await until(lambda: "remember this · 1 turn" in screen_lines(app))
+        assert "from the cloud" not in screen_lines(app)
         await pilot.press("ctrl+o")
-        await until(lambda: "remember this" in screen_lines(app))
+        await until(lambda: "Sessions" in screen_lines(app))
         await pilot.press("enter")
         await until(lambda: "from the cloud" in screen_lines(app))
         assert chat(app).conversation is not None

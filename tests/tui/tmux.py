@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import time
@@ -57,5 +58,8 @@ class Terminal:
         subprocess.run(["tmux", "-S", self._socket, "kill-server"], check=False, capture_output=True)
 
     def _tmux(self, *words: str) -> str:
-        done = subprocess.run(["tmux", "-S", self._socket, *words], check=True, capture_output=True, text=True)
+        # A size in the environment would overrule the window's own.
+        env = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "TMUX")}
+        command = ["tmux", "-S", self._socket, *words]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=env)
         return done.stdout

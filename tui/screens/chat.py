@@ -75,7 +75,7 @@ class ChatScreen(Screen[None]):
         """Top line, titles, turns, notice, prompt."""
         transcript = Transcript(time_words=lambda when: self._services.local_time(when).strftime("%H:%M"))
         yield Banner()
-        yield Rule()
+        yield Rule(id="under-banner")
         yield SideTitles(left_width=transcript.left_width, latest_words=transcript.latest_words)
         yield Rule(id="under-titles")
         with Vertical(id="middle"):
