@@ -8,6 +8,7 @@ from textual.pilot import Pilot
 
 from backends import Locality, Located, TextDelta
 from backends.errors import MissingKey
+from conversation.engine import Conversation
 from storage import Outcome, Side, Turn
 from storage.errors import Corrupt
 from tests.doubles import Hold, ScriptedBackend, answer
@@ -49,6 +50,12 @@ def two_sides(left: str = "from the cloud", right: str = "from here") -> FakeWor
 
 def chat(app: DuologueApp) -> ChatScreen:
     return next(screen for screen in app.screen_stack if isinstance(screen, ChatScreen))
+
+
+def talk(app: DuologueApp) -> Conversation:
+    conversation = chat(app).conversation
+    assert conversation is not None
+    return conversation
 
 
 async def send(app: DuologueApp, pilot: Pilot[int], text: str) -> None:
@@ -131,7 +138,7 @@ async def test_escape_stops_only_the_picked_side(run: Run) -> None:
         await pilot.press("tab")
         assert app.screen.query_one(Transcript).picked is Side.LEFT
         await pilot.press("escape")
-        await until(lambda: chat(app).conversation is not None and chat(app).conversation.running == {Side.RIGHT})
+        await until(lambda: talk(app).running == {Side.RIGHT})
         holds[1].release.set()
         await until(lambda: settled(world))
         assert [reply.outcome for reply in stored_turns(world)[0].replies] == [Outcome.STOPPED, Outcome.COMPLETE]
@@ -206,8 +213,7 @@ async def test_f8_answered_with_no_changes_nothing(run: Run) -> None:
         await until(lambda: "Make this session confidential?" in screen_lines(app))
         await pilot.press("escape")
         await until(lambda: app.screen is chat(app))
-        assert chat(app).conversation is not None
-        assert not chat(app).conversation.confidential
+        assert not talk(app).confidential
 
 
 async def test_a_store_that_cannot_be_opened_is_said_and_gone_without(run: Run) -> None:

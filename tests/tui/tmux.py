@@ -55,11 +55,11 @@ class Terminal:
 
     def close(self) -> None:
         """End the server and everything in it."""
-        subprocess.run(["tmux", "-S", self._socket, "kill-server"], check=False, capture_output=True)
+        subprocess.run(["tmux", "-S", str(self._socket), "kill-server"], check=False, capture_output=True)
 
     def _tmux(self, *words: str) -> str:
         # A size in the environment would overrule the window's own.
         env = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "TMUX")}
-        command = ["tmux", "-S", self._socket, *words]
+        command = ["tmux", "-S", str(self._socket), *words]
         done = subprocess.run(command, check=True, capture_output=True, text=True, env=env)
         return done.stdout
