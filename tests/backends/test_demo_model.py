@@ -150,3 +150,13 @@ async def test_thought_of_a_thinking_model_arrives_apart_from_the_answer(tmp_pat
     assert message["reasoning_content"].endswith("...")
     assert "demo" in message["content"].lower()
     assert "<think>" not in message["content"]
+
+
+async def test_megabyte_is_counted_at_once(demo_engine: EngineAddress) -> None:
+    megabyte = "All work and no play makes Jack a dull boy.\n" * 24_000
+    headers = {"authorization": f"Bearer {demo_engine.api_key}"}
+    async with httpx.AsyncClient(base_url=demo_engine.url, headers=headers, timeout=20) as http:
+        reply = await http.post("/tokenize", json={"content": megabyte})
+
+    # The time limit is the test: with pieces that are searched for in the prompt this took two minutes.
+    assert len(reply.json()["tokens"]) > 100_000
