@@ -6,6 +6,7 @@ Nothing is imported here but argparse, so `--help` and a slip of the keyboard ar
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
@@ -214,6 +215,8 @@ class _Parser(argparse.ArgumentParser):
         """Raise `UsageError`."""
         if self.get_default("may_be_given_a_key"):  # then the message may hold one
             raise UsageError(f"Write duologue key set, key status or key delete. {_KEY_ON_COMMAND_LINE}")
+        # A word in the wrong place may be a secret as well; what could stand there is told, it is not.
+        message = re.sub(r"invalid choice: .* \(choose from (.*)\)$", r"choose from \1", message, flags=re.DOTALL)
         raise UsageError(f"{message}. `{self.prog} --help` shows how it is written.")
 
 
