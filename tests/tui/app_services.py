@@ -64,7 +64,7 @@ class FakeWorld:
             raise self.store_problem
         self.store = StoreThread(self.database if keep else None, now=lambda: NOON, flush_seconds=0.01)
         await self.store.start()
-        return Library(self.store, self.connector, Surroundings(lambda: NOON))
+        return Library(self.store, self.connector, Surroundings(lambda: NOON, monotonic=lambda: 100.0))
 
     def connector(self, side: Side, text: str) -> Connector:
         spec = parse(text)

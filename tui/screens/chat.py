@@ -83,7 +83,7 @@ class ChatScreen(Screen[None]):
             yield BlankPage(markup=False)
             yield transcript
         yield Static(id="notice")
-        yield Prompt(compose_mode=self._services.compose)
+        yield Prompt(placeholder="Type a question", compose_mode=self._services.compose)
 
     def on_mount(self) -> None:
         """Everything that needs the widgets."""

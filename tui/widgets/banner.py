@@ -70,7 +70,8 @@ class Banner(Widget):
             facts = [*self._confidential_facts(), *facts]
             parts.append(Content.styled("CONFIDENTIAL", self.get_visual_style("banner--confidential")))
         else:
-            room = max(10, width - sum(len(fact) + 3 for fact in facts) - (11 if len(parts) > 1 else 0))
+            taken = sum(part.cell_length for part in parts) + sum(len(fact) + 3 for fact in facts)
+            room = max(10, width - taken)
             parts.append(Content.styled(one_line(text.title, room), self.get_visual_style("banner--title")))
         tail = "".join(f" · {fact}" for fact in facts)
         whole = Content("").join([*parts, Content.styled(tail, quiet)])
