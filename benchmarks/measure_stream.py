@@ -81,8 +81,7 @@ def take(workspace: Workspace, app: PseudoTerminal, script: Script, *, typed: bo
     streams = workspace.next_streams()
     start = app.written
     keys.send_prompt(app, script.prompt)
-    begun = app.wait_for(_word(streams[0], 0), start=start)
-    app.wait_for(_word(streams[1], 0), start=start)
+    begun = max(app.wait_for(f"zq{stream}n".encode(), start=start) for stream in streams)
     cpu = app.cpu_seconds()
     seconds = script.tokens / script.rate
     echoes = keys.echoes(app, keys.until(begun + seconds - 0.3)) if typed else []
@@ -123,10 +122,6 @@ def _last_lag(logs: Sequence[StreamLog], drawn: dict[tuple[int, int], float]) ->
             return None
         lags.append(at - log.last)
     return max(lags)
-
-
-def _word(stream: int, number: int) -> bytes:
-    return f"zq{stream}n{number:05d}z".encode()
 
 
 def _rows(plan: Plan, takes: Sequence[tuple[Take | None, Take]]) -> list[Row]:
