@@ -15,6 +15,7 @@
     ├── PromptRefused     the server does not accept this request
     ├── BrokenStream      the answer broke off, or was not in the protocol
     ├── NotOnDevice       it is not proved that this machine answers
+    ├── NotRecorded       the ledger could not be written, so nothing was sent
     └── EngineFailed      the embedded engine did not start or died
 
 `str(error)` is one or two plain sentences, fit to show (callers still clean them: servers' words are in them), and
@@ -136,6 +137,12 @@ class NotOnDevice(BackendError):
     """It is not proved that the answer would be made on this machine."""
 
     kind = "not-on-device"
+
+
+class NotRecorded(BackendError):
+    """The request could not be written into the ledger first, so it was not sent."""
+
+    kind = "not-recorded"
 
 
 class EngineFailed(BackendError):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -42,6 +43,22 @@ class Surroundings:
     max_output_tokens: int | None = None
 
 
+@dataclass(slots=True, eq=False)
+class _Place:
+    """A side's place in the work under way: taken before its reply is stored, so that nobody else takes it."""
+
+    connector: Connector
+    run: ReplyRun | None = None
+    stop_note: str | None = None
+    """Set when a stop came, perhaps before there was anything to stop."""
+
+    def stop(self, note: str = "") -> None:
+        if self.stop_note is None:
+            self.stop_note = note
+        if self.run is not None:
+            self.run.stop(note)
+
+
 class Conversation:
     """One session, live: its sides, what runs, and whether it is confidential.
 
@@ -63,8 +80,12 @@ class Conversation:
         self._confidential = confidential or (session is not None and session.confidential)
         self._connectors = policy.admitted(connectors, confidential=self._confidential)
         self._backends: dict[Side, Backend] = {}
-        self._runs: dict[Side, ReplyRun] = {}
-        self._asking = False
+        self._places: dict[Side, _Place] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._closed = False
+        self._row = asyncio.Lock()
+        """Held by whoever makes or changes the session's row: a latch that falls meanwhile must reach it."""
 
     @property
     def confidential(self) -> bool:
@@ -79,7 +100,7 @@ class Conversation:
     @property
     def running(self) -> frozenset[Side]:
         """The sides that work on a reply now."""
-        return frozenset(self._runs)
+        return frozenset(self._places)
 
     async def ask(self, prompt: str, show: Show, *, sides: frozenset[Side] | None = None) -> Turn:
         """Store the prompt, send it to `sides` (None: all), and return the turn when every reply is settled.
@@ -89,81 +110,80 @@ class Conversation:
         """
         if not prompt.strip():
             raise ValueError("The prompt is empty.")
-        if self._asking or self._runs:
+        if self._places:
             raise Busy("An answer is still being written. Esc stops it.")
         asked = {side: one for side, one in self._connectors.items() if sides is None or side in sides}
-        if not asked:
-            raise NothingToAsk(self._why_nothing())
-        self._asking = True
-        try:
-            session = await self._stored_session()
+        with self._taken(asked) as places:
+            session = await self._current_session()
             earlier = await self._store.run(Store.turns, session.id)
             replies = [NewReply(side, str(one.spec)) for side, one in asked.items()]
             turn = await self._store.run(Store.open_turn, session.id, prompt, self._world.now(), replies)
             if not session.title:
                 self.session = await self._store.run(Store.session, session.id)
             show(TurnOpened(turn))
-            await self._run([(reply, earlier) for reply in turn.replies], turn, show)
-        finally:
-            self._asking = False
+            await self._run(turn.replies, places, earlier, turn, show)
         return await self._store.run(Store.turn, turn.id)
 
     async def retry(self, turn_id: int, side: Side, show: Show) -> Turn:
         """Ask one side again, as one more variant; what was said stays. Raises as `ask` does."""
-        if side in self._runs:
+        if side in self._places:
             raise Busy("That side still answers. Esc stops it.")
-        connector = self._connectors.get(side)
-        if connector is None or self.session is None:
-            raise NothingToAsk(self._why_nothing())
-        turns = await self._store.run(Store.turns, self.session.id)
-        earlier = [turn for turn in turns if turn.id < turn_id]
-        reply = await self._store.run(
-            Store.open_variant, turn_id, NewReply(side, str(connector.spec)), self._world.now()
-        )
-        turn = await self._store.run(Store.turn, turn_id)
-        show(VariantOpened(turn, reply))
-        await self._run([(reply, earlier)], turn, show)
+        asked = {at: one for at, one in self._connectors.items() if at is side and self.session is not None}
+        with self._taken(asked) as places:
+            session = await self._current_session()
+            turns = await self._store.run(Store.turns, session.id)
+            earlier = [turn for turn in turns if turn.id < turn_id]
+            new = NewReply(side, str(asked[side].spec))
+            reply = await self._store.run(Store.open_variant, turn_id, new, self._world.now())
+            turn = await self._store.run(Store.turn, turn_id)
+            show(VariantOpened(turn, reply))
+            await self._run([reply], places, earlier, turn, show)
         return await self._store.run(Store.turn, turn_id)
 
     def stop(self, side: Side | None = None) -> bool:
         """Stop one side, or both; connections close and what arrived is kept. False if nothing ran."""
-        stopping = [run for at, run in self._runs.items() if side is None or at is side]
-        for run in stopping:
-            run.stop()
+        stopping = [place for at, place in self._places.items() if side is None or at is side]
+        for place in stopping:
+            place.stop()
         return bool(stopping)
 
     async def make_confidential(self) -> None:
         """Fall the latch: only this machine's models from now on. One-way; safe to call again.
 
-        A cloud request in flight is cancelled and its reply says why. Raises `StoreError` if the mark could not be
-        stored; the clouds are cut off all the same.
+        A request in flight to anywhere else is cancelled and its reply says why. Raises `StoreError` if the mark
+        could not be stored; the clouds are cut off all the same.
         """
         self._confidential = True
-        kept = policy.admitted(self._connectors, confidential=True)
-        dropped = [side for side in self._connectors if side not in kept]
-        for side in dropped:
-            if (run := self._runs.get(side)) is not None:
-                run.stop("stopped: the session became confidential")
-        self._connectors = kept
-        for side in dropped:
-            await self._forget_backend(side)
-        if self.session is not None:
-            self.session = await self._store.run(Store.mark_confidential, self.session.id, self._world.now())
-            await self._store_pair()
+        self._connectors = policy.admitted(self._connectors, confidential=True)
+        for place in self._places.values():
+            admitted = policy.admits(place.connector, confidential=True)
+            if not admitted or (place.run is not None and place.run.is_answered_elsewhere):
+                place.stop("stopped: the session became confidential")
+        try:
+            async with self._row:
+                if self.session is not None:
+                    await self._store.run(Store.mark_confidential, self.session.id, self._world.now())
+                    await self._store_pair()
+        finally:
+            for side in [side for side in self._backends if side not in self._connectors]:
+                await self._forget_backend(side)
 
     async def use(self, side: Side, connector: Connector | None) -> None:
-        """Put another model on a side, or none. Raises `NothingToAsk` if the session may not ask it."""
-        if side in self._runs:
+        """Put another model on a side, or none.
+
+        Raises `Busy`, `NothingToAsk` if the session may not ask it, and `StoreError` if the choice could not be
+        stored; it holds for this run all the same.
+        """
+        if side in self._places:
             raise Busy("That side still answers. Esc stops it.")
         if connector is not None and not policy.admits(connector, confidential=self._confidential):
             raise NothingToAsk("This session is confidential: only models on this machine can be chosen.")
+        chosen = {at: connector if at is side else self._connectors.get(at) for at in Side}
+        self._connectors = {at: one for at, one in chosen.items() if one is not None}
         await self._forget_backend(side)
-        self._connectors = {at: one for at, one in self._connectors.items() if at is not side}
-        if connector is not None:
-            self._connectors[side] = connector
-            self._connectors = {at: self._connectors[at] for at in Side if at in self._connectors}
-        if self.session is not None:
-            await self._store_pair()
+        async with self._row:
+            if self.session is not None:
+                await self._store_pair()
 
     async def adopt(self, turn_id: int, reply_id: int | None) -> Turn:
         """Tell both sides this answer from now on (None: each its own again)."""
@@ -177,32 +197,51 @@ class Conversation:
             await self._store.run(Store.save_draft, session.id, text)
 
     async def aclose(self) -> None:
-        """Stop what runs and let go of all connections."""
+        """Stop what runs, wait until it has settled, and let go of all connections. Nothing can be asked after it."""
+        self._closed = True
         self.stop()
+        await self._idle.wait()
         for side in list(self._backends):
             await self._forget_backend(side)
 
-    async def _run(self, replies: list[tuple[Reply, list[Turn]]], turn: Turn, show: Show) -> None:
-        runs = {reply.side: self._reply_run(reply, earlier, turn, show) for reply, earlier in replies}
-        self._runs |= runs
+    @contextmanager
+    def _taken(self, asked: Mapping[Side, Connector]) -> Iterator[Mapping[Side, _Place]]:
+        """Keep everybody else from these sides; each is given back when its reply has ended, and all at the end."""
+        if not asked or self._closed:
+            raise NothingToAsk(self._why_nothing())
+        places = {side: _Place(one) for side, one in asked.items()}
+        self._places |= places
+        self._idle.clear()
         try:
-            async with asyncio.TaskGroup() as group:
-                for side, run in runs.items():
-                    run.start(group).add_done_callback(partial(self._has_ended, side))
+            yield places
         finally:
-            for side in runs:
-                self._runs.pop(side, None)
+            for side, place in places.items():
+                self._give_back(side, place)
 
-    def _has_ended(self, side: Side, _: object) -> None:
-        self._runs.pop(side, None)
+    def _give_back(self, side: Side, place: _Place, _: object = None) -> None:
+        if self._places.get(side) is place:
+            del self._places[side]
+        if not self._places:
+            self._idle.set()
 
-    def _reply_run(self, reply: Reply, earlier: list[Turn], turn: Turn, show: Show) -> ReplyRun:
+    async def _run(
+        self, replies: Iterable[Reply], places: Mapping[Side, _Place], earlier: list[Turn], turn: Turn, show: Show
+    ) -> None:
+        async with asyncio.TaskGroup() as group:
+            for reply in replies:
+                place = places[reply.side]
+                place.run = self._reply_run(reply, place.connector, earlier, turn, show)
+                place.run.start(group).add_done_callback(partial(self._give_back, reply.side, place))
+                if place.stop_note is not None:
+                    place.run.stop(place.stop_note)
+
+    def _reply_run(self, reply: Reply, connector: Connector, earlier: list[Turn], turn: Turn, show: Show) -> ReplyRun:
         side = reply.side
         session = self._require_session()
         return ReplyRun(
             reply,
-            self._connectors[side],
-            lambda: self._backend(side),
+            connector,
+            lambda: self._backend(side, connector),
             Request(
                 history.messages(earlier, side, turn.prompt),
                 system=session.system_prompt,
@@ -218,27 +257,36 @@ class Conversation:
             retries=self._world.retries,
         )
 
-    def _backend(self, side: Side) -> Backend:
+    def _backend(self, side: Side, connector: Connector) -> Backend:
         """The side's client, made at its first use: a refused model never gets one."""
         if side not in self._backends:
-            self._backends[side] = self._connectors[side].connect()
+            self._backends[side] = connector.connect()
         return self._backends[side]
 
     async def _forget_backend(self, side: Side) -> None:
         if (backend := self._backends.pop(side, None)) is not None:
             await backend.aclose()
 
-    async def _stored_session(self) -> Session:
-        if self.session is None:
-            pair = self._pair()
-            self.session = await self._store.run(
-                Store.create_session,
-                left=pair[Side.LEFT],
-                right=pair[Side.RIGHT],
-                created=self._world.now(),
-                confidential=self._confidential,
-            )
+    async def _current_session(self) -> Session:
+        """The session as it is now: another program may have made it confidential since we looked."""
+        session = await self._stored_session()
+        self.session = await self._store.run(Store.session, session.id)
+        if self.session.confidential and not self._confidential:
+            await self.make_confidential()
         return self.session
+
+    async def _stored_session(self) -> Session:
+        async with self._row:
+            if self.session is None:
+                pair = self._pair()
+                self.session = await self._store.run(
+                    Store.create_session,
+                    left=pair[Side.LEFT],
+                    right=pair[Side.RIGHT],
+                    created=self._world.now(),
+                    confidential=self._confidential,
+                )
+            return self.session
 
     def _require_session(self) -> Session:
         if self.session is None:
@@ -255,6 +303,8 @@ class Conversation:
         return {side: str(self._connectors[side].spec) if side in self._connectors else None for side in Side}
 
     def _why_nothing(self) -> str:
+        if self._closed:
+            return "This session was left meanwhile. Open it again to go on."
         if self._confidential:
             return "This session is confidential and has no model on this machine yet. F5 chooses one."
         return "No model is chosen yet. F5 chooses one."

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from datetime import datetime
 
 from backends import Locality
+from backends.errors import NotOnDevice, NotRecorded
 from backends.ledger import Verdict
+from storage.errors import Refused, StoreError
 from storage.store import Store
 from storage.thread import StoreThread
 
@@ -28,17 +30,26 @@ class StoredLedger:
         self._reply_id = reply_id
 
     async def opened(self, *, purpose: str, host: str, port: int, locality: Locality) -> int:
-        """Commit the row; the request may be sent once this returns."""
-        return await self._store.run(
-            Store.open_request,
-            session_id=self._session_id,
-            reply_id=self._reply_id,
-            opened=self._now(),
-            purpose=purpose,
-            host=host,
-            port=port,
-            locality=str(locality),
-        )
+        """Commit the row; the request may be sent once this returns.
+
+        Raises `NotOnDevice` where the store knows better than we that the session is confidential (another program
+        made it so), and `NotRecorded` for all else that keeps the row from being written.
+        """
+        try:
+            return await self._store.run(
+                Store.open_request,
+                session_id=self._session_id,
+                reply_id=self._reply_id,
+                opened=self._now(),
+                purpose=purpose,
+                host=host,
+                port=port,
+                locality=str(locality),
+            )
+        except Refused as refusal:
+            raise NotOnDevice(str(refusal)) from refusal
+        except StoreError as problem:
+            raise NotRecorded(f"Nothing was sent, because the ledger could not be written. {problem}") from problem
 
     def closed(
         self, row: int, *, verdict: Verdict, peer: str | None, sent: int, received: int, detail: str = ""

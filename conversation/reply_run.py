@@ -89,10 +89,19 @@ class ReplyRun:
         self._located: BackendLocated | None = None
         self._metered = Usage()
         self._finished: Finished | None = None
+        self._has_settled = False
+
+    @property
+    def is_answered_elsewhere(self) -> bool:
+        """True once it is known that the answer is not made on this machine, whatever the address says."""
+        return self._located is not None and not policy.answer_is_acceptable(
+            self._located.locality, confidential=True
+        )
 
     def start(self, group: asyncio.TaskGroup) -> asyncio.Task[None]:
         """Begin in the caller's group, which thereby owns the work."""
         self._task = group.create_task(self._run(), name=f"reply {self.reply.id}")
+        self._task.add_done_callback(self._settle_if_never_begun)
         return self._task
 
     def stop(self, note: str = "") -> None:
@@ -117,6 +126,11 @@ class ReplyRun:
         finally:
             self._settle(outcome, error)
 
+    def _settle_if_never_begun(self, _: asyncio.Task[None]) -> None:
+        """A task that is cancelled before its first step runs none of its code, not even a `finally`."""
+        if not self._has_settled:
+            self._settle(Outcome.INTERRUPTED if self._stop_note is None else Outcome.STOPPED, None)
+
     async def _attempts(self) -> None:
         attempt = 1
         while True:
@@ -134,10 +148,11 @@ class ReplyRun:
     async def _attempt(self) -> None:
         self._asked_at = self._monotonic()
         self._enter(State.WAITING)
+        await self._prepare()
+        # Asked here and not earlier: the latch may have fallen while a library was imported.
         request = replace(self._request, this_machine_only=self._confidential())
         if not policy.admits(self.connector, confidential=request.this_machine_only):
             raise NotOnDevice("This session is confidential: only models on this machine are asked.")
-        await self._prepare()
         ledger = StoredLedger(self._store, self._now, session_id=self._session_id, reply_id=self.reply.id)
         with recorded(ledger, "chat"):
             async with aclosing(self._backend().stream(request)) as events:
@@ -207,6 +222,7 @@ class ReplyRun:
         self._state = None
 
     def _settle(self, outcome: Outcome, error: BackendError | None) -> None:
+        self._has_settled = True
         settlement = Settlement(
             outcome=outcome,
             ended=self._now(),

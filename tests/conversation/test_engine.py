@@ -19,7 +19,7 @@ HERE = Located(Locality.THIS_MACHINE, "127.0.0.1:1", "a test says so")
 
 
 def now() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251 - the test's own clock
+    return datetime.now(UTC)
 
 
 @pytest.fixture
