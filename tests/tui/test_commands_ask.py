@@ -47,7 +47,8 @@ def bare(tmp_path: Path) -> Program:
 
 @pytest.fixture
 def program(bare: Program, demo_model: Path) -> Program:
-    """A program that has made its demo model already."""
+    """A program that has made its demo model already, whose answers are short."""
+    bare.configure("max_output_tokens = 30")
     bare.data.mkdir(mode=0o700)
     os.link(demo_model, bare.data / demo_model.name)
     return bare
@@ -203,7 +204,7 @@ def test_missing_key_is_told_and_the_other_side_answers(program: Program) -> Non
 
 
 def test_off_the_record_leaves_nothing_but_the_model(program: Program) -> None:
-    ended = program.run("ask", "hi", "--demo", "--no-save", "--json")
+    ended = program.run("ask", "hi", "--demo", "--only", "right", "--no-save", "--json")
 
     assert ended.code == ExitCode.OK
     assert json_of(ended)["session"] is None

@@ -78,9 +78,7 @@ def _print_session(store: Store, session: Session, output: Output) -> None:
     if session.confidential_since is not None:
         output.line(f"CONFIDENTIAL since {_when(session.confidential_since)}")
         if sent := store.cloud_turns(session.id):
-            output.line(
-                f"{plural(sent, 'earlier turn')} were sent to a cloud." if sent > 1 else "1 earlier turn was."
-            )
+            output.line(f"{plural(sent, 'earlier turn')} {'was' if sent == 1 else 'were'} sent to a cloud.")
     for size in store.turn_sizes(session.id):
         _print_turn(store.turn(size.id), output)
 
