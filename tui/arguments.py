@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
@@ -226,5 +225,5 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         from importlib.metadata import version
 
-        sys.stdout.write(f"{PROGRAM} {version(PROGRAM)}\n")
+        print(f"{PROGRAM} {version(PROGRAM)}")  # noqa: T201 - as `--help` does; also where output is closed
         parser.exit()

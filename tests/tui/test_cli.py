@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,12 @@ def test_session_that_is_not_there_is_a_usage_error(program: Program) -> None:
 
         assert ended.code == ExitCode.USAGE
         assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("sessions", "list")])
+def test_closed_output_is_no_traceback(program: Program, arguments: tuple[str, ...]) -> None:
+    command = ["sh", "-c", 'exec "$@" >&-', "sh", *program.command(*arguments)]
+
+    done = subprocess.run(command, stderr=subprocess.PIPE, env=dict(program.environment), check=False)
+
+    assert b"Traceback" not in done.stderr
