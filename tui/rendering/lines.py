@@ -190,12 +190,13 @@ def paragraphs(runs: Iterable[Run]) -> list[list[Run]]:
 def wrap(runs: Iterable[Run], width: int, first: Sequence[Run] = (), rest: Sequence[Run] = ()) -> list[Line]:
     """Lay running text out in `width` cells, with `first` before its first line and `rest` before all others.
 
-    The two are equally wide. Rules in `first` are decoration; a list's marker is text, and is copied.
+    The two are equally wide but for what is nested deeply. Rules in `first` are decoration; a list's marker is text
+    and is copied.
     """
     wrapped: list[Line] = []
     margin: Sequence[Run] = first
     lead = sum([len(text) for text, _ in takewhile(lambda run: run[1].role is Role.RULE, first)])
-    inner = max(2, width - sum([cell_len(text) for text, _ in rest]))
+    inner = max(2, width - max(sum([cell_len(text) for text, _ in each]) for each in (first, rest)))
     for paragraph in paragraphs(runs):
         pieces = cuts("".join([text for text, _ in paragraph]), inner)
         for share, piece in zip(cut_runs(paragraph, pieces), pieces, strict=True):

@@ -31,6 +31,8 @@ _RULE = Ink(Role.RULE)
 _QUOTED = Ink(Role.DIM)
 _BULLETS = "•◦▪"
 CODE_INDENT = "  "
+NARROWEST_TEXT = 12
+"""Cells that nested lists and quotes leave for words."""
 WRAP_MARK = "↪ "
 """Before the continuation of a code line that is wider than its column; as wide as the indent, and never copied."""
 _HEADINGS = (
@@ -71,6 +73,11 @@ def closing(tokens: Sequence[Token], opening: int) -> int:
 def blank_before(source: Sequence[str], row: int) -> bool:
     """Whether a blank line (quote marks aside) stands before a row of the source."""
     return row > 0 and _NOTHING.match(source[row - 1]) is not None
+
+
+def indent_for(wanted: int, taken: int, width: int) -> int:
+    """How far the lines of a list item or quote are indented: not at all where that would leave no room for words."""
+    return wanted if taken + wanted + NARROWEST_TEXT <= width else 0
 
 
 def code_lines(rows: Sequence[Sequence[Run]], width: int, rest: Sequence[Run]) -> list[Line]:
@@ -161,7 +168,8 @@ class Writer:
         marker = f"{token.info}{token.markup} " if token.info else f"{_BULLETS[min(self._depth, 2)]} "
         rest = self._rest
         self._first = [*self._margin(), (marker, _MARKER)]
-        self._rest = [*rest, (" " * len(marker), Ink())]
+        if indent := indent_for(len(marker), line(rest).width, self._width):
+            self._rest = [*rest, (" " * indent, Ink())]
         self._depth += 1
         self.blocks(inside)
         if self._first:  # an item without words
@@ -171,8 +179,9 @@ class Writer:
 
     def _quote(self, inside: Sequence[Token]) -> None:
         rest, depth, ink = self._rest, self._depth, self._ink
-        self._first = [*self._margin(), ("▌ ", _RULE)]
-        self._rest = [*rest, ("▌ ", _RULE)]
+        bar: Run = ("▌ "[: indent_for(2, line(rest).width, self._width)], _RULE)
+        self._first = [*self._margin(), bar]
+        self._rest = [*rest, bar]
         self._depth, self._ink = 0, _QUOTED
         self.blocks(inside)
         self._rest, self._depth, self._ink = rest, depth, ink

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 from tui.rendering.code import GrowingCode, highlight, language_of
 from tui.rendering.inline import runs_of
 from tui.rendering.lines import BLANK, Ink, Line, Run, wrap
-from tui.rendering.markdown import Environment, Writer, blank_before, closing, code_lines, parse, rows_of
+from tui.rendering.markdown import Environment, Writer, blank_before, closing, code_lines, indent_for, parse, rows_of
 from tui.rendering.table import Table, aligns_of
 
 if TYPE_CHECKING:
@@ -86,14 +86,13 @@ class Skeleton:
         """Columns that a line needs to belong to the innermost item."""
         return len(self.markers[-1]) if self.markers else 0
 
-    @property
-    def margin(self) -> list[Run]:
+    def margin(self, width: int) -> list[Run]:
         """What is drawn before the lines of the innermost item: the room that its and its parents' markers take."""
-        width = 0
+        taken = 0
         for marker in self.markers:
             name = marker.strip()
-            width += len(name) + 1 if name[-1] in ".)" else 2
-        return [(" " * width, Ink())] if width else []
+            taken += indent_for(len(name) + 1 if name[-1] in ".)" else 2, taken, width)
+        return [(" " * taken, Ink())] if taken else []
 
 
 @dataclass(slots=True)
@@ -109,7 +108,7 @@ class OpenBlocks:
         text = self.skeleton.source + tail
         source = text.split("\n")
         tokens = parse(text, {"references": dict(self.environment.get("references", {}))})
-        path = _last_path(tokens, source)
+        path = _last_path(tokens, source, self.skeleton)
         if path.row > self.skeleton.rows:
             head = "\n".join(source[: path.row]) + "\n"
             frozen = self._lines(head, parse(head, self.environment))
@@ -164,14 +163,14 @@ class _Path:
     """What is around it."""
 
 
-def _last_path(tokens: Sequence[Token], source: Sequence[str]) -> _Path:
+def _last_path(tokens: Sequence[Token], source: Sequence[str], around: Skeleton) -> _Path:
     """Go down through lists into the last item and its last block, as long as their first lines are complete."""
     markers: list[str] = []
     siblings = _siblings(tokens, source)
     if not siblings:
         return _Path(0, None, Skeleton())
     token, inside = siblings[-1]
-    row, gap = token.map[0] if token.map else 0, len(siblings) > 1
+    row, gap = token.map[0] if token.map else 0, len(siblings) > 1 or (around.gap and not around.markers)
     while token.type in ("bullet_list_open", "ordered_list_open"):
         items = _siblings(inside, source)
         if not items:
@@ -244,7 +243,7 @@ class OpenFence:
         return self._lines([self._highlighter.line(text)])
 
     def _lines(self, rows: Sequence[Sequence[Run]]) -> list[Line]:
-        return code_lines(rows, self._around.width, self._around.skeleton.margin)
+        return code_lines(rows, self._around.width, self._around.skeleton.margin(self._around.width))
 
     def _closed(self, frozen: list[Line], tail: str) -> Step:
         then = self._around.after_block()
