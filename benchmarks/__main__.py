@@ -29,7 +29,6 @@ from benchmarks import (
     measure_stream,
     page,
 )
-from benchmarks.measure_stream import Plan
 from benchmarks.pseudo_terminal import NeverSeen
 from benchmarks.report import Row, row, table
 from benchmarks.sample_text import Script
@@ -71,13 +70,15 @@ Part = Callable[[Workspace, Sizes], list[Row]]
 
 
 def _stream(workspace: Workspace, sizes: Sizes) -> list[Row]:
-    plans = [
-        Plan(Script("mixed", 50, sizes.slow_tokens), 1),
-        Plan(Script("mixed", 200, sizes.tokens), 1),
-        Plan(Script("mixed", 1000, sizes.tokens), sizes.stream_runs),
-        Plan(Script("code", 1000, sizes.tokens), sizes.stream_runs),
+    mixed, code = Script("mixed", 1000, sizes.tokens), Script("code", 1000, sizes.tokens)
+    return [
+        *measure_stream.measure(workspace, Script("mixed", 50, sizes.slow_tokens), runs=1, one_turn=True),
+        *measure_stream.measure(workspace, Script("mixed", 200, sizes.tokens), runs=1, one_turn=True),
+        *measure_stream.measure(workspace, mixed, runs=sizes.stream_runs),
+        *measure_stream.measure(workspace, code, runs=sizes.stream_runs),
+        *measure_stream.measure_stops(workspace, mixed, runs=sizes.stream_runs),
+        *measure_stream.measure_memory(workspace, sizes.tokens, runs=sizes.stream_runs),
     ]
-    return measure_stream.measure(workspace, plans, memory_tokens=sizes.tokens, runs=sizes.stream_runs)
 
 
 PARTS: dict[str, Part] = {
@@ -101,12 +102,14 @@ def main() -> int:
     signal.signal(signal.SIGALRM, _time_is_up)
     signal.alarm(QUICK_SECONDS if arguments.quick else FULL_SECONDS)
     rows: list[Row] = []
+    waiting = list(arguments.only or PARTS)
     failed = False
     begun = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="duologue-bench-") as directory, TokenServer() as server:
             workspace = Workspace(Path(directory), server)
-            for name in arguments.only or PARTS:
+            while waiting:
+                name = waiting[0]
                 print(f"{name} ...", file=sys.stderr, flush=True)
                 try:
                     made = PARTS[name](workspace, sizes)
@@ -114,10 +117,13 @@ def main() -> int:
                     made, failed = [row(name, None, "", note="the program did not answer")], True
                     print(f"  {error}", file=sys.stderr)
                 rows += made
+                waiting.pop(0)
                 print(table(made), flush=True)
     except TimeIsUp:
         failed = True
-        print("Time is up: the parts that follow were not measured.", file=sys.stderr)
+        missing = [row(name, None, "", note="time was up") for name in waiting]
+        rows += missing
+        print(table(missing), flush=True)
     finally:
         signal.alarm(0)
     minutes = (time.monotonic() - begun) / 60

@@ -31,15 +31,21 @@ def measure(workspace: Workspace, turn_counts: Sequence[int], *, runs: int) -> l
         seed_store.seed(data, turns, left=left, right=right)
         opened = [_open(workspace, data) for _ in range(runs)]
         size = (data / seed_store.FILE_NAME).stat().st_size / 2**20
+        cpu = median([used for _, _, used in opened])
         shutil.rmtree(data)
         rows += [
             row(
-                *(f"open {turns:,} turns, key to screen", median([ms for ms, _ in opened]), "ms", LIMITS.get(turns)),
+                *(
+                    f"open {turns:,} turns, key to screen",
+                    median([ms for ms, _, _ in opened]),
+                    "ms",
+                    LIMITS.get(turns),
+                ),
                 n=runs,
-                note=f"a file of {size:,.0f} MB",
+                note=f"{cpu:.0f} ms of CPU; a file of {size:,.0f} MB",
             ),
             row(
-                *(f"memory added by opening {turns:,} turns", median([mb for _, mb in opened]), "MB"),
+                *(f"memory added by opening {turns:,} turns", median([mb for _, mb, _ in opened]), "MB"),
                 MEMORY_LIMITS.get(turns),
                 n=runs,
             ),
@@ -47,15 +53,17 @@ def measure(workspace: Workspace, turn_counts: Sequence[int], *, runs: int) -> l
     return rows
 
 
-def _open(workspace: Workspace, data: Path) -> tuple[float, float]:
-    """Milliseconds and megabytes, in a program just started."""
+def _open(workspace: Workspace, data: Path) -> tuple[float, float, float]:
+    """Milliseconds, megabytes and milliseconds of CPU, in a program just started."""
     with workspace.start_ready_app(data) as app:
         start = app.written
         app.write(_SESSIONS_KEY)
         app.wait_for(seed_store.TITLE.encode(), start=start)
         app.settle()
         before, start = app.memory_mb(), app.written
+        cpu = app.cpu_seconds()
         pressed = app.write(_ENTER)
         seen = app.wait_for(seed_store.LAST_WORD.encode(), start=start)
+        used = app.cpu_seconds() - cpu
         app.settle()
-        return (seen - pressed) * 1000, app.memory_mb() - before
+        return (seen - pressed) * 1000, app.memory_mb() - before, used * 1000

@@ -99,12 +99,12 @@ class PseudoTerminal:
         return machine.memory_mb(self._process.pid)
 
     def settle(self, *, longest: float = 15.0) -> None:
-        """Wait until it does nothing: under 4 per cent of a core for a second, twice; at most `longest` seconds."""
+        """Wait until it does nothing: under 5 per cent of a core, twice in a row; at most `longest` seconds."""
         deadline, calm = time.monotonic() + longest, 0
         while calm < 2 and time.monotonic() < deadline:
             before = self.cpu_seconds()
-            time.sleep(1.0)
-            calm = calm + 1 if self.cpu_seconds() - before < 0.04 else 0
+            time.sleep(0.6)
+            calm = calm + 1 if self.cpu_seconds() - before < 0.03 else 0
 
     # Keys
 

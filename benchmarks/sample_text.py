@@ -72,7 +72,8 @@ def tokens(script: Script, stream: int) -> list[str]:
             break
     del pieces[script.tokens - 1 :]
     end = "\n```\n\n" if script.kind == "code" else "\n\n"
-    return [*pieces, end + marker(stream, number)]
+    last = sum("zq" in piece for piece in pieces)
+    return [*pieces, end + marker(stream, last)]
 
 
 @lru_cache(maxsize=8)
