@@ -31,7 +31,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    terminal = Terminal(tmp_path, 120, 40)
+    terminal = Terminal(tmp_path, 120, 250)  # high enough to see the end of both answers, however long they are
     yield terminal
     terminal.close()
 
