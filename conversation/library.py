@@ -55,6 +55,10 @@ class Library:
         """Sessions, newest first, whose title has `text` in it."""
         return self._store.reader.sessions(limit=limit, offset=offset, text=text)
 
+    def ordinary_summaries(self, limit: int) -> Sequence[SessionSummary]:
+        """The last sessions that are not confidential, newest first: for places that show them unasked."""
+        return self._store.reader.sessions(limit=limit, confidential=False)
+
     @property
     def kept(self) -> bool:
         """False where this run's sessions are in memory only."""

@@ -1,22 +1,23 @@
-"""The app: opens the store, puts models on the sides, opens screens, and leaves without losing anything.
+"""The app: opens the store and the screens, gives each action its worker, and leaves without losing anything.
 
 What can wait comes after the first paint: the store, the search for local servers, the keyring, and last the client
-libraries. Screens get values and plain callables (`Services`).
+libraries. Screens get values and plain callables (`Services`). Which conversation is on screen is decided in
+`switching`, what is missing on a fresh machine in `first_steps`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
 from textual.app import App, SystemCommand
 from textual.filter import LineFilter
 from textual.screen import Screen
 
-from backends import BackendError, Connector, Locality, ModelInfo
+from backends import BackendError
 from backends.address import AddressRefused
 from backends.spec import SpecError
 from conversation.engine import Busy, Conversation, NothingToAsk
@@ -24,23 +25,20 @@ from conversation.library import Library
 from storage import Side
 from storage.errors import StoreError
 from tui.actions import ACTIONS
+from tui.first_steps import INSTALL_OLLAMA, FirstSteps
 from tui.gc_policy import GCPolicy
 from tui.rendering.line_guard import LineGuard
 from tui.screens.chat import ChatScreen
-from tui.services import FoundServer, KeyState, Services
+from tui.services import Services
+from tui.switching import Switching
 from tui.themes import FALLBACK_VARIABLES, THEMES
-from tui.widgets.first_run import FirstRun, Surroundings
-from tui.widgets.side_titles import SideTitle
+from tui.widgets.first_run import FirstRun
 
-if TYPE_CHECKING:
-    from tui.screens.api_key import ApiKeyDialog
-
-NO_LOCAL_MODEL = SideTitle("Local", "no model yet", "F5 chooses one")
-INSTALL_OLLAMA = (
-    "Install Ollama from ollama.com, then run `ollama pull llama3.2:3b`. Ctrl+N finds it; F5 shows all models."
-)
 SIDES = {"left": Side.LEFT, "right": Side.RIGHT}
-LOOKING = SideTitle("Local", "looking on this machine", "")
+EXPECTED = (StoreError, BackendError, SpecError, AddressRefused, NothingToAsk, Busy)
+"""Errors whose text is fit to show. Whatever else a worker raises is a bug and ends the program."""
+_LAST_SAVE_SECONDS = 1.0
+"""How long a signal waits for the draft to be kept."""
 
 
 class DuologueApp(App[int]):
@@ -55,10 +53,11 @@ class DuologueApp(App[int]):
     def __init__(self, services: Services) -> None:
         super().__init__()
         self.services = services
-        self.library: Library | None = None
         self._guard = LineGuard()
         self._chat = ChatScreen(services, self._act)
-        self._servers: Sequence[FoundServer] = ()
+        self._first_steps = FirstSteps(services, self._chat)
+        self._library: Library | None = None
+        self._switching: Switching | None = None
         self._leaving = False
 
     # Life
@@ -81,11 +80,38 @@ class DuologueApp(App[int]):
                 loop.add_signal_handler(number, self._end_by_signal, number)
 
     def _end_by_signal(self, number: int) -> None:
-        self.exit(return_code=128 + number)
+        self.run_worker(self._end(128 + number), group="leave")
+
+    async def _end(self, code: int) -> None:
+        conversation = self._chat.conversation
+        try:
+            if conversation is not None:
+                async with asyncio.timeout(_LAST_SAVE_SECONDS):
+                    await conversation.save_draft(self._chat.take_draft())
+        except (StoreError, TimeoutError):
+            pass  # nobody is there to be asked
+        finally:
+            self.exit(return_code=code)
 
     def _begin(self) -> None:
         GCPolicy.settle()
-        self.run_worker(self._open_store(), group="start", name="open the store")
+        self._do(self._open_store(), "start")
+
+    def _do(self, work: Coroutine[None, None, None], group: str) -> None:
+        self.run_worker(self._done_or_said(work), group=group)
+
+    async def _done_or_said(self, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except EXPECTED as problem:
+            self._chat.say(str(problem))
+
+    def _fatal_error(self) -> None:
+        """Show a bug without the values of variables: prompts and answers are among them."""
+        from rich.traceback import Traceback
+
+        self.bell()
+        self.panic(Traceback(show_locals=False, width=None))
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own colour names, for themes that do not have them."""
@@ -97,12 +123,18 @@ class DuologueApp(App[int]):
 
     async def _open_store(self, *, keep: bool = True) -> None:
         try:
-            self.library = await self.services.open_library(keep)
+            self._library = await self.services.open_library(keep, self._say_unsaved)
         except StoreError as problem:
             await self._offer_memory_only(problem)
             return
-        await self._first_conversation(self.library)
-        self.services.preload()
+        self._switching = Switching(self, self.services, self._chat, self._library)
+        await self._switching.show_first()
+        self._say_slips()
+        try:
+            if self._chat.conversation is not None and self._chat.conversation.session is None:
+                await self._first_steps.take()
+        finally:
+            self.services.preload()
 
     async def _offer_memory_only(self, problem: StoreError) -> None:
         from tui.screens.confirm import Confirm
@@ -120,85 +152,21 @@ class DuologueApp(App[int]):
         else:
             self.exit(return_code=1)
 
-    async def _first_conversation(self, library: Library) -> None:
-        start = self.services.start
-        session = start.session or (library.newest_session() if start.continue_last else None)
-        if session is not None:
-            conversation = await library.resume(session)
-            if start.confidential:
-                await conversation.make_confidential()
-            self._show(conversation)
-        else:
-            await self._new_conversation(confidential=start.confidential)
+    def _say_unsaved(self, problem: StoreError) -> None:
+        if self._chat.is_attached:
+            self._chat.say(f"Not saved: {problem}")
 
-    async def _new_conversation(self, *, confidential: bool = False) -> None:
-        library = self._require_library()
-        start, last = self.services.start, library.last_pair()
-        chosen = {
-            Side.LEFT: start.left or last.get(Side.LEFT) or self.services.default_left,
-            Side.RIGHT: start.right or last.get(Side.RIGHT) or self.services.default_right,
-        }
-        if start.offline and start.left is None:
-            chosen[Side.LEFT] = None
-        pair = self._connectors(chosen)
-        self._show(library.start(pair, confidential=confidential))
-        await self._find_local()
+    def _say_slips(self) -> None:
+        """Mistakes in the configuration that only Textual's own lists can tell."""
+        from tui.key_map import unknown_ids
 
-    def _connectors(self, chosen: Mapping[Side, str | None]) -> dict[Side, Connector]:
-        pair: dict[Side, Connector] = {}
-        for side, text in chosen.items():
-            if text is None or text == "off":
-                continue
-            try:
-                pair[side] = self.services.connector(side, text)
-            except (SpecError, AddressRefused) as problem:
-                self._chat.say(str(problem))
-        return pair
-
-    def _show(self, conversation: Conversation) -> None:
-        self._chat.open(self._require_library(), conversation)
-
-    async def _find_local(self) -> None:
-        """Look for models on this machine; put the first on the right side if that is empty; say what is missing."""
-        conversation = self._chat.conversation
-        if conversation is None:
-            return
-        wanted = Side.RIGHT not in conversation.connectors and self.services.start.right != "off"
-        if wanted:
-            self._chat.show_side_words(Side.RIGHT, LOOKING)
-        try:
-            self._servers = await self.services.find_servers()
-        except AddressRefused as problem:
-            self._chat.say(str(problem))
-        model = _first_model(self._servers)
-        if wanted and conversation is self._chat.conversation:
-            if model is not None:
-                await conversation.use(Side.RIGHT, self.services.connector(Side.RIGHT, str(model.spec)))
-                self._chat.sides_changed()
-            else:
-                self._chat.show_side_words(Side.RIGHT, NO_LOCAL_MODEL)
-        await self._say_what_is_missing(conversation)
-
-    async def _say_what_is_missing(self, conversation: Conversation) -> None:
-        key = await self.services.key_state()
-        has_local = any(one.locality is Locality.THIS_MACHINE for one in conversation.connectors.values())
-        needs_key = any(one.spec.backend == "claude" for one in conversation.connectors.values())
-        complete = has_local and (key.present or not needs_key)
-        if complete or conversation is not self._chat.conversation:
-            return
-        files = await self.services.find_gguf_files()
-        self._chat.show_first_run(
-            Surroundings(
-                key=key.words,
-                key_present=key.present,
-                keyring=key.keyring,
-                servers_tried=("Ollama", "LM Studio", "llama-server"),
-                local=self._chat.side_words(Side.RIGHT) if has_local else "",
-                gguf_files=len(files),
-                gguf_where=str(files[0].parent) if files else "",
-                engine_missing=self.services.engine_missing() or "",
+        if self.services.theme not in self.available_themes:
+            known = ", ".join(theme.name for theme in THEMES)
+            self._chat.say(f"There is no theme {self.services.theme}. There are {known}, ansi-dark, ansi-light.")
+        if unknown := unknown_ids(self.services.key_map):
+            self._chat.say(
+                f"[keys] in the configuration names what there is not: {', '.join(unknown)}. F1 lists keys."
             )
-        )
 
     def on_first_run_chosen(self, event: FirstRun.Chosen) -> None:
         """The one step that gets what is missing."""
@@ -228,72 +196,32 @@ class DuologueApp(App[int]):
 
     def action_new_session(self, kind: str = "") -> None:
         """A new conversation; "confidential" makes it one from birth."""
-        self.run_worker(self._leave_for_new(confidential=kind.strip() == "confidential"), group="switch")
+        self._do(self._leave_for_new(confidential=kind.strip() == "confidential"), "switch")
 
     async def _leave_for_new(self, *, confidential: bool) -> None:
-        if await self._left_current():
-            await self._new_conversation(confidential=confidential)
+        if self._switching is not None and await self._switching.leave():
+            self._switching.show_new(confidential=confidential)
+            await self._first_steps.take()
 
     def action_sessions(self) -> None:
         """The list of saved sessions."""
-        self.run_worker(self._open_saved(), group="switch")
-
-    async def _open_saved(self) -> None:
-        from tui.screens.sessions import SessionsScreen
-
-        library = self._require_library()
-        chosen = await self.push_screen_wait(
-            SessionsScreen(library.summaries, library.count(), lambda: self.services.local_time(self.services.now()))
-        )
-        if chosen is not None and await self._left_current():
-            try:
-                self._show(await library.resume(chosen))
-            except StoreError as problem:
-                self._chat.say(str(problem))
-
-    async def _left_current(self) -> bool:
-        """Let go of the conversation on screen; asks while it is answering. False: the person stays."""
-        conversation = self._chat.conversation
-        if conversation is None:
-            return True
-        if self._chat.busy:
-            from tui.screens.confirm import Confirm
-
-            stop = await self.push_screen_wait(
-                Confirm(
-                    "An answer is still being written",
-                    ["What has arrived is kept, and can be retried later."],
-                    yes="Stop it and go on",
-                    no="Stay here",
-                )
-            )
-            if not stop:
-                return False
-        await self._keep_draft(conversation)
-        await conversation.aclose()
-        self._chat.clear_draft()
-        return True
-
-    async def _keep_draft(self, conversation: Conversation) -> None:
-        try:
-            await conversation.save_draft(self._chat.draft)
-        except StoreError as problem:
-            self._chat.say(str(problem))
+        if self._switching is not None:
+            self._do(self._switching.show_saved(), "switch")
 
     def action_confidential(self) -> None:
         """Fall the latch, after one question."""
-        self.run_worker(self._make_confidential(), group="switch")
+        self._do(self._make_confidential(), "switch")
 
     async def _make_confidential(self) -> None:
         from tui.screens.confirm import Confirm
 
-        conversation = self._chat.conversation
-        if conversation is None:
+        conversation, library = self._chat.conversation, self._library
+        if conversation is None or library is None:
             return
         if conversation.confidential:
             self._chat.say("This session is confidential already, and stays so.")
             return
-        sent = self._require_library().cloud_turns(conversation)
+        sent = library.cloud_turns(conversation)
         earlier = [f"{sent} of its turns were sent to a cloud already; that cannot be undone."] if sent else []
         agreed = await self.push_screen_wait(
             Confirm(
@@ -315,41 +243,23 @@ class DuologueApp(App[int]):
             self._chat.say(f"The clouds are cut off, but the mark could not be stored: {problem}")
         self._chat.sides_changed()
         if not conversation.connectors:
-            await self._find_local()
+            await self._first_steps.take()
 
     def action_key(self) -> None:
         """The key dialog."""
-        self.run_worker(self._ask_for_key(), group="dialog")
+        self._do(self._ask_for_key(), "dialog")
 
     async def _ask_for_key(self) -> None:
-        state = await self.services.key_state()
-        choice = await self.push_screen_wait(self._key_dialog(state))
-        if choice is None:
-            return
-        try:
-            if choice.keep:
-                await self.services.keep_key(choice.text)
-                self._chat.say("The key is in your keyring. Claude answers from the next prompt on.")
-            else:
-                self.services.use_key_for_this_run(choice.text)
-                self._chat.say("The key is used until you quit, and kept nowhere.")
-        except BackendError as problem:
-            self._chat.say(str(problem))
-            return
-        if self._chat.conversation is not None:
-            self._chat.hide_first_run()
+        from tui.key_choice import choose_key
 
-    @staticmethod
-    def _key_dialog(state: KeyState) -> ApiKeyDialog:
-        from tui.screens.api_key import ApiKeyDialog
-
-        usable = bool(state.keyring) and not state.problem
-        words = state.problem or (f"{state.keyring} found" if usable else "no keyring found on this machine")
-        return ApiKeyDialog(keyring=words, keyring_usable=usable, state=state.words)
+        if words := await choose_key(self, self.services):
+            self._chat.say(words)
+            if self._chat.shows_first_run:
+                await self._first_steps.say_what_is_missing()
 
     def action_models(self, wanted: str = "") -> None:
         """Choose a model for a side; `/model left ollama:llama3.1:8b` chooses it at once."""
-        self.run_worker(self._choose_model(wanted), group="dialog")
+        self._do(self._choose_model(wanted), "dialog")
 
     async def _choose_model(self, wanted: str) -> None:
         from tui.model_choice import choose_model
@@ -371,10 +281,10 @@ class DuologueApp(App[int]):
     async def _put(self, conversation: Conversation, side: Side, spec: str) -> None:
         try:
             await conversation.use(side, None if spec == "off" else self.services.connector(side, spec))
-        except (SpecError, AddressRefused, NothingToAsk, Busy) as problem:
-            self._chat.say(str(problem))
-            return
-        self._chat.sides_changed()
+        finally:
+            self._chat.sides_changed()
+        if self._chat.shows_first_run:
+            await self._first_steps.say_what_is_missing()
 
     def action_model_left(self) -> None:
         """Choose the left side's model."""
@@ -386,7 +296,7 @@ class DuologueApp(App[int]):
 
     def action_demo(self) -> None:
         """The built-in demo model on both sides."""
-        self.run_worker(self._use_demo(), group="dialog")
+        self._do(self._use_demo(), "dialog")
 
     async def _use_demo(self) -> None:
         conversation = self._chat.conversation
@@ -408,14 +318,17 @@ class DuologueApp(App[int]):
 
     def action_leave(self) -> None:
         """Quit; asks only while an answer is being written."""
-        self.run_worker(self._leave(), group="leave", exclusive=True)
+        self._do(self._leave(), "leave")
 
     async def _leave(self) -> None:
         if self._leaving:
             return
-        if await self._left_current():
-            self._leaving = True
-            self.exit(return_code=0)
+        self._leaving = True
+        try:
+            if self._switching is None or await self._switching.leave():
+                self.exit(return_code=0)
+        finally:
+            self._leaving = False
 
     async def action_quit(self) -> None:
         """Textual's own way out takes ours."""
@@ -434,11 +347,6 @@ class DuologueApp(App[int]):
     def _use_theme(self, name: str) -> None:
         self.theme = name
 
-    def _require_library(self) -> Library:
-        if self.library is None:
-            raise LookupError("The store is not open yet.")
-        return self.library
-
 
 _APP_ACTIONS = frozenset(
     {
@@ -446,8 +354,3 @@ _APP_ACTIONS = frozenset(
         *("models", "model_left", "model_right", "demo"),
     }
 )
-
-
-def _first_model(servers: Sequence[FoundServer]) -> ModelInfo | None:
-    models = [model for server in servers for model in server.models]
-    return next((model for model in models if model.loaded), models[0] if models else None)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
 
 from backends.spec import DEFAULT_CLAUDE_MODEL
 from conversation.library import Library
+from storage.errors import StoreError
 from storage.thread import StoreThread
 from tui.services import FoundServer, KeyState, Services, Start
 from tui.settings import set_textual_environment
@@ -21,6 +23,7 @@ def run_app(wiring: Wiring, start: Start, *, keep: bool = True) -> int:
     set_textual_environment()
     from tui import terminal_keys  # before the first key is read
     from tui.app import DuologueApp
+    from tui.commands.output import say
 
     terminal_keys.tell_alt_enter_from_enter()
     world = World(wiring, keep=keep)
@@ -28,7 +31,8 @@ def run_app(wiring: Wiring, start: Start, *, keep: bool = True) -> int:
     try:
         app.run()
     finally:
-        world.close_now()
+        for problem in world.close_now():
+            say(str(problem))
     return app.return_code or 0
 
 
@@ -39,6 +43,8 @@ class World:
         self._wiring = wiring
         self._keep = keep
         self._store: StoreThread | None = None
+        self._unsaved: list[StoreError] = []
+        self._tell: Callable[[StoreError], None] = self._unsaved.append
 
     def services(self, start: Start) -> Services:
         """The callables, as one value."""
@@ -66,16 +72,21 @@ class World:
             start=start,
         )
 
-    async def open_library(self, keep: bool) -> Library:
-        """Open the store and give the conversations in it. Raises `StoreError`."""
-        store = self._wiring.store(keep=keep and self._keep)
+    async def open_library(self, keep: bool, tell: Callable[[StoreError], None]) -> Library:
+        """Open the store and give the conversations in it; `tell` hears what could not be saved later.
+
+        Raises `StoreError`.
+        """
+        self._tell = tell
+        store = self._wiring.store(keep=keep and self._keep, on_problem=lambda problem: self._tell(problem))
         await store.start()
         self._store = store
         return self._wiring.library(store)
 
     async def find_servers(self) -> Sequence[FoundServer]:
         """Servers that answer on this machine's well-known ports. Raises `AddressRefused`."""
-        found = await self._wiring.local_servers()
+        with self._recorded("probe"):
+            found = await self._wiring.local_servers()
         return [FoundServer(server.title, server.models) for server in found]
 
     async def key_state(self) -> KeyState:
@@ -107,12 +118,17 @@ class World:
         return [file.path for file in await self._wiring.gguf_files()]
 
     def preload(self) -> None:
-        """Begin importing the client libraries, one after the other."""
+        """Begin importing the client libraries."""
         self._wiring.local_import.start()
         self._wiring.claude_import.start()
 
-    def close_now(self) -> None:
-        """Write down all that waits and end the engines. Safe at any time."""
+    def close_now(self) -> Sequence[StoreError]:
+        """Write down all that waits and end the engines; what could not be saved now. Safe at any time."""
+        self._tell = self._unsaved.append  # the screen is gone
         if self._store is not None:
             self._store.close()
         self._wiring.close_now()
+        return self._unsaved
+
+    def _recorded(self, purpose: str) -> AbstractContextManager[None]:
+        return nullcontext() if self._store is None else self._wiring.recording(self._store, purpose)

@@ -76,6 +76,7 @@ class LiveTurns:
         self._started = started
         self._settled = settled
         self._turns: dict[int, Turn] = {}
+        self._words: dict[Side, SideTitle] = {}
         self._characters: dict[int, int] = {}
         self._first_at: dict[int, float] = {}
         self.titles: dict[Side, SideTitle] = {}
@@ -90,18 +91,18 @@ class LiveTurns:
             old = self.titles.get(side)
             same = old is not None and (old.name, old.model) == (new.name, new.model)
             titles[side] = old if same and old is not None else new
-        self._publish(titles)
+        self._words = {side: title for side, title in self._words.items() if side not in connectors}
+        self._publish(titles | self._words)
 
-    def set_words(self, side: Side, title: SideTitle | None) -> None:
-        """Show (or with None remove) a line for a side that has no model yet."""
-        titles = {at: one for at, one in self.titles.items() if at is not side}
-        if title is not None:
-            titles[side] = title
-        self._publish(titles)
+    def set_words(self, side: Side, title: SideTitle) -> None:
+        """Show a line for a side that has no model; it stays until the side gets one."""
+        self._words[side] = title
+        self._publish({**self.titles, side: title})
 
     def forget(self) -> None:
         """Another conversation comes on screen."""
         self._turns.clear()
+        self._words.clear()
         self._characters.clear()
         self._first_at.clear()
         self.last_turn = None
@@ -131,11 +132,19 @@ class LiveTurns:
             case _:
                 assert_never(update)
 
-    def _open(self, turn: Turn) -> Turn:
+    def reread(self, turn: Turn) -> None:
+        """Take a turn as it stands in the store now."""
+        self._transcript.settle(self._remember(turn))
+
+    def _remember(self, turn: Turn) -> Turn:
         turn = _merged(self._turns.get(turn.id), turn)
         self._turns[turn.id] = turn
         if self.last_turn is None or turn.seq >= self.last_turn.seq:
             self.last_turn = turn
+        return turn
+
+    def _open(self, turn: Turn) -> Turn:
+        turn = self._remember(turn)
         for reply in turn.replies:
             if reply.outcome is Outcome.OPEN:
                 self._retitle(reply.side, state="waiting", working=True, speed=None, since=self._monotonic())

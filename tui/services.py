@@ -5,14 +5,15 @@ So screens reach models, keys and the store only through here and through `conve
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from backends import Connector, ModelInfo
+from backends import Connector, Locality, ModelInfo
 from conversation.library import Library
 from storage import Side
+from storage.errors import StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,11 @@ class Start:
 class Services:
     """The world outside the screen."""
 
-    open_library: Callable[[bool], Awaitable[Library]]
-    """True: the store on disk; False: in memory only. Raises `StoreError`."""
+    open_library: Callable[[bool, Callable[[StoreError], None]], Awaitable[Library]]
+    """True: the store on disk; False: in memory only. Raises `StoreError`.
+
+    The callable hears, in the app's thread, of what could not be saved and nobody waits for.
+    """
     connector: Callable[[Side, str], Connector]
     """Raises `SpecError` or `AddressRefused`."""
     default_left: str
@@ -82,3 +86,12 @@ class Services:
     compose: bool = False
     over_ssh: bool = False
     start: Start = field(default_factory=Start)
+
+
+def first_on_this_machine(offered: Iterable[ModelInfo]) -> ModelInfo | None:
+    """The model to take for somebody who named none: the first that is loaded, else the first.
+
+    Only what this machine answers: an Ollama here may offer models that a cloud answers.
+    """
+    here = [model for model in offered if model.locality is Locality.THIS_MACHINE]
+    return next((model for model in here if model.loaded), here[0] if here else None)

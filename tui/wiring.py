@@ -25,6 +25,7 @@ from conversation.library import Library
 from storage import Side
 from storage.errors import StoreError
 from storage.thread import StoreThread
+from tui.services import first_on_this_machine
 from tui.settings import Settings
 
 if TYPE_CHECKING:
@@ -244,8 +245,7 @@ class Wiring:
     async def first_local_model(self) -> ModelInfo | None:
         """The model to put on the local side when the user named none."""
         servers = await self.local_servers()
-        models = [model for server in servers for model in server.models if model.locality is Locality.THIS_MACHINE]
-        return next((model for model in models if model.loaded), models[0] if models else None)
+        return first_on_this_machine(model for server in servers for model in server.models)
 
     def known_claude_models(self) -> list[ModelInfo]:
         """Claude's models by the dated list that ships with the program, and the user's own file of prices.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,10 +59,12 @@ class FakeWorld:
             start=self.start,
         )
 
-    async def open_library(self, keep: bool) -> Library:
+    async def open_library(self, keep: bool, tell: Callable[[StoreError], None]) -> Library:
         if self.store_problem is not None and keep:
             raise self.store_problem
-        self.store = StoreThread(self.database if keep else None, now=lambda: NOON, flush_seconds=0.01)
+        self.store = StoreThread(
+            self.database if keep else None, now=lambda: NOON, flush_seconds=0.01, on_problem=tell
+        )
         await self.store.start()
         return Library(self.store, self.connector, Surroundings(lambda: NOON, monotonic=lambda: 100.0))
 

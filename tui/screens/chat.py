@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -41,6 +42,15 @@ ONE_SIDE = {"/left": Side.LEFT, "/right": Side.RIGHT}
 LAYOUTS = (Columns.BOTH, Columns.LEFT, Columns.RIGHT, Columns.STACKED)
 
 
+@dataclass(frozen=True, slots=True)
+class _Queued:
+    """A prompt that waits until the answers before it are done."""
+
+    text: str
+    sides: frozenset[Side] | None
+    """None: all."""
+
+
 class ChatScreen(Screen[None]):
     """One conversation on screen."""
 
@@ -64,10 +74,11 @@ class ChatScreen(Screen[None]):
         self.conversation: Conversation | None = None
         self._opened = asyncio.Event()
         """Set with the first conversation; a prompt that is faster than the store waits for it."""
-        self._queued: str | None = None
+        self._queued: _Queued | None = None
         self._chosen_layout: dict[bool, Columns] = {}
         self._fills: dict[Side, tuple[int | None, int | None]] = {}
         self._turn_count = 0
+        self._cloud_turns = 0
         self._cost = 0.0
         self._live: LiveTurns
 
@@ -102,7 +113,10 @@ class ChatScreen(Screen[None]):
     # What the app sets
 
     def open(self, library: Library, conversation: Conversation) -> None:
-        """Show this conversation; what stood in the prompt box belongs to the one before."""
+        """Show this conversation. What was typed before it came stays, after the session's own draft.
+
+        Raises `StoreError`.
+        """
         self._library, self.conversation = library, conversation
         self._opened.set()
         self._queued = None
@@ -117,15 +131,19 @@ class ChatScreen(Screen[None]):
             self._take_fills(self._live.last_turn)
         self._cost = library.cost(conversation)
         self._prompt.load_history(library.recent_prompts(conversation))
-        if conversation.session is not None and conversation.session.draft:
-            self._prompt.draft = conversation.session.draft
-        self.query_one(BlankPage).show(library.summaries(limit=SHOWN), confidential=conversation.confidential)
+        if conversation.session is not None:
+            self.give_back(conversation.session.draft)
+        self.query_one(BlankPage).show(library.ordinary_summaries(SHOWN), confidential=conversation.confidential)
         self.hide_first_run()
         self.sides_changed()
 
     def sides_changed(self) -> None:
         """The conversation has other models now, or became confidential."""
         conversation = self._require_conversation()
+        # Once: what was sent before the latch fell does not change any more.
+        self._cloud_turns = (
+            self._library.cloud_turns(conversation) if self._library and conversation.confidential else 0
+        )
         self._live.set_sides(conversation.connectors)
         self._transcript.set_sides(
             left=Side.LEFT in conversation.connectors or self._has_answers(Side.LEFT),
@@ -136,7 +154,7 @@ class ChatScreen(Screen[None]):
         self._show_banner()
         self._show_destination()
 
-    def show_side_words(self, side: Side, title: SideTitle | None) -> None:
+    def show_side_words(self, side: Side, title: SideTitle) -> None:
         """Say something in a side's title while it has no model."""
         self._live.set_words(side, title)
         self._apply_layout()
@@ -146,6 +164,11 @@ class ChatScreen(Screen[None]):
         if self._turn_count == 0:
             self._first_run.surroundings = found
             self._show_in_the_middle(self._first_run)
+
+    @property
+    def shows_first_run(self) -> bool:
+        """True while the welcome stands in the middle."""
+        return self._first_run.display
 
     def hide_first_run(self) -> None:
         """Back to the turns, or to the blank page where there are none."""
@@ -160,9 +183,20 @@ class ChatScreen(Screen[None]):
         title = self._live.titles.get(side)
         return f"{title.name} · {title.model}" if title is not None else ""
 
-    def clear_draft(self) -> None:
-        """Empty the prompt box; its text was kept with its session."""
+    def take_draft(self) -> str:
+        """Empty the prompt box and the queue, and give what was in them."""
+        if self._queued is not None:
+            queued, self._queued = self._queued, None
+            self.give_back(queued.text)
+        draft = self._prompt.draft
         self._prompt.clear()
+        return draft
+
+    def give_back(self, text: str) -> None:
+        """Put text that was not sent into the prompt box, before what has been typed there since."""
+        if text:
+            typed = self._prompt.draft
+            self._prompt.draft = f"{text}\n\n{typed}" if typed.strip() else text
 
     def say(self, words: str) -> None:
         """One line above the prompt that stays until something else is said."""
@@ -200,7 +234,7 @@ class ChatScreen(Screen[None]):
         elif (side := self._transcript.picked) is not None:
             sides = frozenset({side})
         if self.busy:
-            self._queue(text)
+            self._queue(_Queued(text, sides))
         else:
             self._ask(text, sides)
 
@@ -210,17 +244,24 @@ class ChatScreen(Screen[None]):
         if action is None:
             known = ", ".join(f"/{slash}" for slash in BY_SLASH)
             self.say(f"There is no command /{name}. There are {known}, /left TEXT, /right TEXT.")
-            self._prompt.draft = prompt
+            self.give_back(prompt)
         else:
             self.act(action.name, argument)
 
-    def _queue(self, text: str) -> None:
+    def _queue(self, prompt: _Queued) -> None:
         if self._queued is not None:
-            self._prompt.draft = text
+            self.give_back(prompt.text)
             self.say("One prompt is queued already. Esc stops the answers, and then it is sent.")
             return
-        self._queued = text
-        self.say(f"Queued, sent when both answers are done: {text}")
+        self._queued = prompt
+        where = "" if prompt.sides is None else f" to the {' and '.join(sorted(prompt.sides))} side only"
+        self.say(f"Queued, sent{where} when the answers are done: {prompt.text}")
+
+    def _send_queued(self, conversation: Conversation) -> None:
+        if self._queued is not None and conversation is self.conversation and not self.busy:
+            queued, self._queued = self._queued, None
+            self.say("")
+            self._ask(queued.text, queued.sides)
 
     def _ask(self, text: str, sides: frozenset[Side] | None = None) -> None:
         self.run_worker(self._ask_and_settle(text, sides), group="turn", name="ask")
@@ -231,14 +272,11 @@ class ChatScreen(Screen[None]):
         try:
             await conversation.ask(text, self._live.receive, sides=sides)
         except (Busy, NothingToAsk, StoreError) as problem:
-            self._prompt.draft = text
+            self.give_back(text)
             self.say(str(problem))
         finally:
             self._show_banner()
-        if self._queued is not None and conversation is self.conversation:
-            queued, self._queued = self._queued, None
-            self.say("")
-            self._ask(queued)
+        self._send_queued(conversation)
 
     async def _retry(self, turn: Turn, side: Side) -> None:
         conversation = self._require_conversation()
@@ -246,6 +284,7 @@ class ChatScreen(Screen[None]):
             await conversation.retry(turn.id, side, self._live.receive)
         except (Busy, NothingToAsk, StoreError) as problem:
             self.say(str(problem))
+        self._send_queued(conversation)
 
     # Updates
 
@@ -254,6 +293,8 @@ class ChatScreen(Screen[None]):
         if turn is not None and turn.seq > self._turn_count:
             self._turn_count = turn.seq
         self.hide_first_run()
+        if self._require_conversation().confidential != self.has_class("-confidential"):
+            self.sides_changed()  # another program let the latch fall
         self._show_banner()
 
     def _reply_settled(self, reply: Reply, turn: Turn) -> None:
@@ -281,7 +322,7 @@ class ChatScreen(Screen[None]):
             turns=self._turn_count,
             cost_usd=self._cost,
             confidential=conversation.confidential,
-            cloud_turns=library.cloud_turns(conversation) if conversation.confidential else 0,
+            cloud_turns=self._cloud_turns,
             unsaved=not library.kept,
         )
 
@@ -437,9 +478,14 @@ class ChatScreen(Screen[None]):
         self.run_worker(self._adopt_reply(turn.id, reply.id), group="adopt")
 
     async def _adopt_reply(self, turn_id: int, reply_id: int) -> None:
-        turn = await self._require_conversation().adopt(turn_id, reply_id)
-        self._live.last_turn = turn
-        self._transcript.settle(turn)
+        conversation = self._require_conversation()
+        try:
+            turn = await conversation.adopt(turn_id, reply_id)
+        except StoreError as problem:
+            self.say(str(problem))
+            return
+        if conversation is self.conversation:
+            self._live.reread(turn)
 
     def _require_conversation(self) -> Conversation:
         if self.conversation is None:

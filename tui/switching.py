@@ -1,0 +1,130 @@
+"""Which conversation is on screen: the first one, a new one, a saved one, and letting go of the one before.
+
+Nothing is lost on the way: running answers settle first, and what stands in the prompt box or in the queue is kept
+with its session before another one comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from textual.app import App
+
+from backends import Connector
+from backends.address import AddressRefused
+from backends.spec import SpecError
+from conversation.engine import Conversation, NothingToAsk
+from conversation.library import Library
+from storage import Side
+from storage.errors import StoreError
+from tui.screens.chat import ChatScreen
+from tui.services import Services
+
+
+class Switching:
+    """Brings conversations onto the chat screen."""
+
+    def __init__(self, app: App[int], services: Services, chat: ChatScreen, library: Library) -> None:
+        self._app = app
+        self._services = services
+        self._chat = chat
+        self._library = library
+
+    async def show_first(self) -> None:
+        """The session that the command line names, else a new one."""
+        start = self._services.start
+        try:
+            session = start.session or (self._library.newest_session() if start.continue_last else None)
+            if session is not None:
+                self._show(await self._taken_up(session))
+                return
+        except StoreError as problem:
+            self._chat.say(str(problem))
+        self.show_new(confidential=start.confidential)
+
+    def show_new(self, *, confidential: bool) -> None:
+        """A new conversation: the models of the command line, else of the last session, else the configured ones."""
+        start, last = self._services.start, self._library.last_pair()
+        chosen = {
+            Side.LEFT: start.left or last.get(Side.LEFT) or self._services.default_left,
+            Side.RIGHT: start.right or last.get(Side.RIGHT) or self._services.default_right,
+        }
+        if start.offline and start.left is None:
+            chosen[Side.LEFT] = None
+        self._show(self._library.start(self._connectors(chosen), confidential=confidential))
+
+    async def show_saved(self) -> None:
+        """One that the person picks from the list. Raises `StoreError`."""
+        from tui.screens.sessions import SessionsScreen
+
+        chosen = await self._app.push_screen_wait(
+            SessionsScreen(
+                self._library.summaries,
+                self._library.count(),
+                lambda: self._services.local_time(self._services.now()),
+            )
+        )
+        if chosen is None:
+            return
+        await self._library.resume(chosen)  # where it cannot be had, the one on screen stays
+        if await self.leave():
+            self._show(await self._library.resume(chosen))
+
+    async def leave(self) -> bool:
+        """Let go of the conversation on screen; asks while it is answering. False: the person stays."""
+        conversation = self._chat.conversation
+        if conversation is None:
+            return True
+        if self._chat.busy and not await self._asked(
+            "An answer is still being written",
+            "What has arrived is kept, and can be retried later.",
+            yes="Stop it and go on",
+        ):
+            return False
+        draft = self._chat.take_draft()
+        conversation.stop()
+        try:
+            await conversation.save_draft(draft)
+        except StoreError as problem:
+            if draft.strip() and not await self._asked(
+                "The text in the prompt box cannot be kept", str(problem), yes="Go on without it"
+            ):
+                self._chat.give_back(draft)
+                return False
+        await conversation.aclose()
+        return True
+
+    async def _taken_up(self, session: str) -> Conversation:
+        start = self._services.start
+        conversation = await self._library.resume(session)
+        if start.confidential:
+            await conversation.make_confidential()
+        named = {Side.LEFT: start.left, Side.RIGHT: start.right}
+        connectors = self._connectors(named)
+        for side, text in named.items():
+            if text == "off" or side in connectors:
+                try:
+                    await conversation.use(side, connectors.get(side))
+                except NothingToAsk as problem:
+                    self._chat.say(str(problem))
+        return conversation
+
+    async def _asked(self, question: str, about: str, *, yes: str) -> bool:
+        from tui.screens.confirm import Confirm
+
+        answer = await self._app.push_screen_wait(Confirm(question, [about], yes=yes, no="Stay here"))
+        return answer is True
+
+    def _connectors(self, chosen: Mapping[Side, str | None]) -> dict[Side, Connector]:
+        pair: dict[Side, Connector] = {}
+        for side, text in chosen.items():
+            if text is None or text == "off":
+                continue
+            try:
+                pair[side] = self._services.connector(side, text)
+            except (SpecError, AddressRefused) as problem:
+                self._chat.say(str(problem))
+        return pair
+
+    def _show(self, conversation: Conversation) -> None:
+        self._chat.open(self._library, conversation)
