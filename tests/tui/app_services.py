@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,6 +38,10 @@ class FakeWorld:
     store: StoreThread | None = None
     start: Start = field(default_factory=Start)
     database: Path | None = None
+    theme: str = "duologue-dark"
+    key_map: Mapping[str, str] = field(default_factory=dict)
+    looking: asyncio.Event | None = None
+    """If given, the search for servers lasts until it is set."""
 
     def services(self) -> Services:
         """All of it as the app gets it."""
@@ -56,6 +61,8 @@ class FakeWorld:
             now=lambda: NOON,
             monotonic=lambda: 100.0,
             local_time=lambda when: when,
+            key_map=self.key_map,
+            theme=self.theme,
             start=self.start,
         )
 
@@ -76,6 +83,8 @@ class FakeWorld:
         raise SpecError(f"{text} is not in this test, on the {side} side either.")
 
     async def find_servers(self) -> Sequence[FoundServer]:
+        if self.looking is not None:
+            await self.looking.wait()
         return self.servers
 
     async def key_state(self) -> KeyState:
