@@ -73,11 +73,10 @@ class DuologueApp(App[int]):
         self.call_after_refresh(self._begin)
 
     def _mind_signals(self) -> None:
-        """Leave in good order when the system or a closed terminal asks for it: replies settle, the store closes."""
+        """Leave in good order when the system asks for it; for a terminal that is gone see `tui.hangup`."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            with suppress(NotImplementedError, RuntimeError):  # Windows has no such handlers, a test's thread neither
-                loop.add_signal_handler(number, self._end_by_signal, number)
+        with suppress(NotImplementedError, RuntimeError):  # Windows has no such handlers, a test's thread neither
+            loop.add_signal_handler(signal.SIGTERM, self._end_by_signal, signal.SIGTERM)
 
     def _end_by_signal(self, number: int) -> None:
         self.run_worker(self._end(128 + number), group="leave")

@@ -24,10 +24,12 @@ def run_app(wiring: Wiring, start: Start, *, keep: bool = True) -> int:
     from tui import terminal_keys  # before the first key is read
     from tui.app import DuologueApp
     from tui.commands.output import say
+    from tui.hangup import end_with_the_terminal
 
     terminal_keys.tell_alt_enter_from_enter()
     world = World(wiring, keep=keep)
     app = DuologueApp(world.services(start))
+    end_with_the_terminal(world.close_now)
     try:
         app.run()
     finally:
