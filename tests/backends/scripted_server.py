@@ -74,7 +74,7 @@ class Reply:
 
     async def client_left(self) -> None:
         """Return when the client has closed the connection."""
-        while not (self.reader.at_eof() or self.writer.transport.is_closing()):  # noqa: ASYNC110  # asyncio tells nobody
+        while not (self.reader.at_eof() or self.writer.transport.is_closing()):  # asyncio tells nobody
             await asyncio.sleep(0.005)
 
 

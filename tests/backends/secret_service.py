@@ -85,7 +85,7 @@ class SecretService:
     def send(self, destination: str, path: str, method: str, *arguments: str) -> bool:
         """Call a method on the bus; whether it answered."""
         command = ["dbus-send", "--session", "--print-reply", f"--dest={destination}", path, method, *arguments]
-        environment = {"PATH": os.environ["PATH"], **self.environment}  # noqa: TID251  # a test finds its programs
+        environment = {"PATH": os.environ["PATH"], **self.environment}  # a test finds its programs
         return subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
 
     def lock(self) -> None:
@@ -157,7 +157,7 @@ def _wait_for_name(service: SecretService, name: str) -> None:
 
 @contextmanager
 def _daemon(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    path = os.environ["PATH"]  # noqa: TID251  # a test finds its programs
+    path = os.environ["PATH"]  # a test finds its programs
     with subprocess.Popen(
         command,
         env={"PATH": path, **environment},

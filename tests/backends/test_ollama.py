@@ -252,7 +252,7 @@ def test_import_survives_an_environment_in_which_the_package_crashes(name: str, 
         "import os\nfrom backends.ollama import preload\npreload()\nimport ollama\n"
         f"assert os.environ[{name!r}] == {value!r}\nprint('ok')"
     )
-    environment = {**os.environ, name: value}  # noqa: TID251  # a child's environment, with one thing changed
+    environment = {**os.environ, name: value}  # a child's environment, with one thing changed
     ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert (ended.stdout, ended.returncode) == ("ok\n", 0), ended.stderr
 
