@@ -31,10 +31,16 @@ def echoes(program: PseudoTerminal, go_on: Callable[[int], bool]) -> list[float]
     while go_on(len(taken)):
         taken.append(echo(program, next(letters)))
         if len(taken) % IN_ONE_ROW == 0:
-            program.write(_DELETE_LINE)
+            _delete_line(program)
         time.sleep(chance.uniform(*PAUSES))
-    program.write(_DELETE_LINE)
+    _delete_line(program)
     return taken
+
+
+def _delete_line(program: PseudoTerminal) -> None:
+    program.write(_DELETE_LINE)
+    # A key's action runs after the keys that wait already: what is typed at once would be deleted with the rest.
+    time.sleep(0.2)
 
 
 def times(count: int) -> Callable[[int], bool]:
