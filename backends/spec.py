@@ -60,8 +60,7 @@ def parse(text: str) -> ModelSpec:
             return ModelSpec("demo", rest)
         case "openai":
             url, _, model = rest.partition("#")
-            parts = urlsplit(url)
-            if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+            if not _is_server(url):
                 raise SpecError("Write openai:http://HOST:PORT#model, without a user name or password.")
             return ModelSpec("openai", model, url.rstrip("/").removesuffix("/v1"))
         case "gguf" if not rest:
@@ -72,3 +71,11 @@ def parse(text: str) -> ModelSpec:
             return ModelSpec(backend, rest)
         case _:
             raise SpecError(f"{backend!r} is not a backend.")
+
+
+def _is_server(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # a bracket too few or too many
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.username or parts.password)

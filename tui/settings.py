@@ -125,7 +125,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         data_directory=_directory(env, "DUOLOGUE_DATA_DIR", user_data_path("duologue", appauthor=False)),
         config_file=config_file,
-        ollama_models=Path(env["OLLAMA_MODELS"]).expanduser() if env.get("OLLAMA_MODELS") else None,
+        ollama_models=_path(env["OLLAMA_MODELS"], "OLLAMA_MODELS") if env.get("OLLAMA_MODELS") else None,
         environment_key=env.get("ANTHROPIC_API_KEY") or None,
         proxy_variables=tuple(name for name in _PROXIES if env.get(name)),
         over_ssh=bool(env.get("SSH_CONNECTION") or env.get("SSH_TTY")),
@@ -146,7 +146,14 @@ def set_textual_environment() -> None:
 
 def _directory(env: Mapping[str, str], name: str, default: Path) -> Path:
     chosen = env.get(name, "").strip()
-    return Path(chosen).expanduser() if chosen else default
+    return _path(chosen, name) if chosen else default
+
+
+def _path(text: str, where: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise SettingsError(f"{where}: {text} begins with the home of somebody who is not known here.") from error
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -162,7 +169,7 @@ def _from_file(path: Path) -> dict[str, Any]:
         if name == "keys":
             values["key_map"] = _key_map(path, given)
         elif isinstance(given, dict):
-            if name not in _TABLES:
+            if not name or name not in _TABLES:
                 raise SettingsError(f"{path}: there is no table [{name}]. There are {_known_tables()}.")
             for key, value in given.items():
                 _take(path, values, name, key, value)
@@ -179,7 +186,8 @@ def _take(path: Path, values: dict[str, Any], table: str, key: str, value: objec
     setting = known[key]
     wanted = _TYPES.get(setting, str)
     positive = not isinstance(value, int) or wanted is bool or (value > 0 and not isinstance(value, bool))
-    if not isinstance(value, wanted) or not positive:
+    all_texts = not isinstance(value, list) or all(isinstance(one, str) for one in value)
+    if not isinstance(value, wanted) or not positive or not all_texts:
         names = {
             str: "text in quotes",
             bool: "true or false",
@@ -191,7 +199,7 @@ def _take(path: Path, values: dict[str, Any], table: str, key: str, value: objec
         assert isinstance(value, list)  # noqa: S101 - for the type checker; tested two lines above
         values[setting] = frozenset(str(host).strip().lower() for host in value)
     elif setting in ("prices_file", "llama_server"):
-        values[setting] = Path(str(value)).expanduser()
+        values[setting] = _path(str(value), f"{path}: {where}")
     else:
         values[setting] = value
 

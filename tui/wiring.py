@@ -130,7 +130,8 @@ class Wiring:
                 address = parse_server(spec.url, default_port=HTTPS_PORT, trusted_hosts=self.settings.trusted_hosts)
                 return Connector(spec, address.locality, lambda: self._openai(spec, address), self.local_import.wait)
             case "gguf":
-                return Connector(spec, Locality.THIS_MACHINE, lambda: self._gguf(spec), self.local_import.wait)
+                path = _gguf_path(spec)
+                return Connector(spec, Locality.THIS_MACHINE, lambda: self._gguf(spec, path), self.local_import.wait)
             case "demo":
                 protocol = spec.model or (DEMO_MESSAGES if side is Side.LEFT else DEMO_CHAT)
                 chosen = ModelSpec("demo", protocol)
@@ -161,8 +162,7 @@ class Wiring:
 
         return OpenAICompatibleBackend(spec, address, flavour="lmstudio" if spec.backend == "lmstudio" else None)
 
-    def _gguf(self, spec: ModelSpec) -> Backend:
-        path = Path(spec.model).expanduser().absolute()  # the engine works in a folder of its own
+    def _gguf(self, spec: ModelSpec, path: Path) -> Backend:
         return self._embedded(spec, self._engine(str(path), lambda: path, alias=path.stem))
 
     def _demo(self, spec: ModelSpec) -> Backend:
@@ -278,6 +278,14 @@ class Wiring:
         """End the engines without an event loop, on the way out of a signal or an error."""
         for engine in self._engines.values():
             engine.close_now()
+
+
+def _gguf_path(spec: ModelSpec) -> Path:
+    """Absolute, because the engine works in a folder of its own. Raises `SpecError`."""
+    try:
+        return Path(spec.model).expanduser().absolute()
+    except RuntimeError as error:
+        raise SpecError(f"{spec} begins with the home of somebody who is not known here.") from error
 
 
 def _load_claude() -> None:
