@@ -147,8 +147,10 @@ def cuts(text: str, width: int) -> list[Cut]:
         if end > start:
             pieces.append(Cut(start, end, glue))
             glue = text[end:at]
-        start, room = at, width
-        for torn in chop_cells(piece, width)[:-1] if cells > width else ():
+            start = at
+        # White space at the very beginning is an indent: it stays, even before a word that has to be torn for it.
+        room, piece = width, text[start : chunk.end()]
+        for torn in chop_cells(piece, width)[:-1] if cell_len(piece) > width else ():
             pieces.append(Cut(start, start + len(torn), glue))
             start += len(torn)
             glue = ""

@@ -12,7 +12,7 @@ follows new text only from the end; away from it, it says once that there is mor
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
@@ -20,6 +20,8 @@ from typing import Any, ClassVar
 from rich.cells import cell_len
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.color import Color
+from textual.filter import LineFilter
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -157,6 +159,8 @@ class Transcript(ScrollView, can_focus=True):
         self._strips: dict[int, dict[int, Strip]] = {}
         """Painted rows of the turns in view."""
         self._painter: Painter | None = None
+        self._filters: Sequence[LineFilter] = ()
+        self._background = Color(0, 0, 0)
         self._frames: FrameTimer | None = None
         self._bar_painted = 0.0
 
@@ -176,6 +180,7 @@ class Transcript(ScrollView, can_focus=True):
 
     def load(self, source: TurnSource) -> None:
         """Show other turns, from their end; what streamed is forgotten."""
+        self._unselect()
         self._turns = TurnList(source, self._view())
         self._strips.clear()
         self._code_back = None
@@ -334,8 +339,7 @@ class Transcript(ScrollView, can_focus=True):
         place = self._place()
         self._turns.lay_out(self._view())
         self._strips.clear()
-        if self.is_mounted and self.text_selection is not None:
-            self.screen.clear_selection()
+        self._unselect()
         if self._following or place is None:
             self._show_end()
             return
@@ -346,6 +350,11 @@ class Transcript(ScrollView, can_focus=True):
         self._top = self._turns.walk(Spot(spot.turn, max(0, block.row_of(Place(part, at)))), 0)
         self._fill()
         self.refresh()
+
+    def _unselect(self) -> None:
+        """A selection is places of lines, and these are gone."""
+        if self.is_mounted and self.text_selection is not None:
+            self.screen.clear_selection()
 
     @property
     def _height(self) -> int:
@@ -624,6 +633,7 @@ class Transcript(ScrollView, can_focus=True):
     def render_lines(self, crop: Region) -> list[Strip]:
         """Paint rows; the view has no border, padding or opacity, so Textual's cache of styled lines adds nothing."""
         begin = time.perf_counter()
+        self._filters, self._background = self.get_line_filters(), self.background_colors[1]
         strips = [self._strip(y) for y in crop.line_range]
         if crop.column_span != (0, self.outer_size.width):
             strips = [strip.crop(*crop.column_span) for strip in strips]
@@ -663,9 +673,8 @@ class Transcript(ScrollView, can_focus=True):
 
     def _filtered(self, strip: Strip) -> Strip:
         """What Textual's cache would do: the app's line filters, the guard against control characters among them."""
-        background = self.background_colors[1]
-        for line_filter in self.get_line_filters():
-            strip = strip.apply_filter(line_filter, background)
+        for line_filter in self._filters:
+            strip = strip.apply_filter(line_filter, self._background)
         return strip
 
     def _new_painter(self) -> Painter:

@@ -1,0 +1,89 @@
+"""The rows of one turn, and the way from a row to what stands in it and back."""
+
+from dataclasses import replace
+
+import pytest
+
+from storage import Outcome, Side
+from tests.tui.answers import CODE, LEASE
+from tests.tui.turns import answered, asked, reply, turn
+from tui.rendering.answer import LiveReply
+from tui.rendering.layout import Columns, layout_for, left_width
+from tui.rendering.turn_block import Folds, TurnBlock, View
+
+BOTH = frozenset(Side)
+
+
+def view(columns: Columns = Columns.BOTH, width: int = 100) -> View:
+    return View(layout_for(width, columns, BOTH), lambda when: when.strftime("%H:%M"))
+
+
+def rows(block: TurnBlock) -> list[str]:
+    return ["|".join(placed.line.text for placed in block.row(number)) for number in range(block.height)]
+
+
+@pytest.mark.parametrize("columns", Columns)
+def test_a_row_and_its_place_are_the_same(columns: Columns) -> None:
+    block = TurnBlock(answered(1, LEASE, CODE), view(columns), Folds(), {})
+    assert [block.row_of(block.place(number)) for number in range(block.height)] == list(range(block.height))
+
+
+@pytest.mark.parametrize("columns", Columns)
+def test_every_line_of_every_part_stands_in_exactly_one_row(columns: Columns) -> None:
+    block = TurnBlock(answered(1, LEASE, CODE), view(columns), Folds(), {})
+    seen = [(placed.part, placed.at) for number in range(block.height) for placed in block.row(number)]
+    real = [each for each in seen if 0 <= each[1] < block.lines_of(each[0])]
+    parts = {part for part, _ in real}
+    assert sorted(real) == sorted((part, at) for part in parts for at in range(block.lines_of(part)))
+
+
+def test_columns_leave_a_margin_and_meet_at_the_rule() -> None:
+    for width in range(30, 260, 7):
+        layout = layout_for(width, Columns.BOTH, BOTH)
+        left, right = layout.columns[Side.LEFT], layout.columns[Side.RIGHT]
+        assert layout.rule == left_width(width)
+        assert left.x + left.width < layout.rule < right.x - 1
+        assert right.x + right.width < width
+        assert max(left.width, right.width) <= 100
+
+
+def test_one_side_alone_takes_the_width_whatever_is_asked_for() -> None:
+    for columns in Columns:
+        layout = layout_for(120, columns, frozenset({Side.RIGHT}))
+        assert list(layout.columns) == [Side.RIGHT]
+        assert layout.columns[Side.RIGHT].width == 100
+
+
+def test_a_live_answer_says_what_it_waits_for_until_words_come() -> None:
+    opened = asked(1)
+    live = {each.id: LiveReply(each) for each in opened.replies}
+    block = TurnBlock(opened, view(), Folds(), live)
+    assert rows(block)[3] == "waiting|waiting"
+    live[11].state = "Rate limited.\nTrying again in 7 s"
+    assert block.flush() == 3
+    assert rows(block)[3:5] == ["Rate limited.|waiting", "Trying again in 7 s|"]
+    live[11].feed("some words", thinking=False)
+    assert block.flush() == 3
+    assert rows(block)[3:] == ["some words|waiting"]
+    assert block.flush() is None
+
+
+def test_a_failed_answer_keeps_its_words_and_tells_its_error() -> None:
+    failed = turn(1, "q", reply(11, 1, Side.LEFT, "partial", Outcome.FAILED, error="It broke. Try again."))
+    block = TurnBlock(failed, view(Columns.LEFT), Folds(), {}, retry=True)
+    assert rows(block)[3:] == ["partial", "", "It broke. Try again.", "failed · 312 tok · Ctrl+R retry"]
+
+
+def test_an_adopted_answer_is_said_under_the_question() -> None:
+    adopted = replace(answered(1), adopted_reply_id=12)
+    assert rows(TurnBlock(adopted, view(), Folds(), {}))[2] == "   right answer adopted on both sides"
+
+
+def test_an_empty_answer_says_so() -> None:
+    block = TurnBlock(answered(1, "", " \n"), view(), Folds(), {})
+    assert rows(block)[3] == "(an empty answer)|(an empty answer)"
+
+
+def test_items_of_a_receipt_are_not_torn_in_a_narrow_column() -> None:
+    block = TurnBlock(answered(1), view(width=30), Folds(), {})
+    assert rows(block)[-2:] == ["0.6 s|0.6 s", "312 tok|312 tok"]
