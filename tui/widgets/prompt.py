@@ -30,6 +30,7 @@ from textual.widgets import TextArea
 
 from tui.rendering.safe_text import clean, content, one_line
 from tui.terminal_keys import ENTER_WITH_MODIFIER
+from tui.unmarked_paste import UnmarkedPaste
 from tui.widgets.paste import Pastes, is_large
 
 BURST_SECONDS = 0.005
@@ -349,7 +350,7 @@ class Prompt(TextArea):
     async def _on_paste(self, event: events.Paste) -> None:
         event.stop()
         event.prevent_default()
-        self._pastes_are_marked = True
+        self._pastes_are_marked = not isinstance(event, UnmarkedPaste)
         self.paste(event.text)
 
     def action_paste(self) -> None:
