@@ -1,8 +1,11 @@
 """Keeps what was said. Values live in `records`; all SQL in `store`; the one thread that writes in `thread`."""
 
 from storage.records import (
+    Found,
+    Hit,
     NewReply,
     Outcome,
+    Place,
     Receipt,
     Reply,
     RequestRecord,
@@ -15,8 +18,11 @@ from storage.records import (
 )
 
 __all__ = [
+    "Found",
+    "Hit",
     "NewReply",
     "Outcome",
+    "Place",
     "Receipt",
     "Reply",
     "RequestRecord",

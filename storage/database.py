@@ -115,6 +115,10 @@ class Database:
         """Close the connection. Safe to call twice."""
         self._connection.close()
 
+    def interrupt(self) -> None:
+        """End the query that another thread runs on this connection, if any; it raises SQLITE_INTERRUPT there."""
+        self._connection.interrupt()
+
     def use_wal(self) -> None:
         """Choose how commits reach the disk; done by the writer alone, once it is known that the file is ours."""
         mode = self._switch_journal("wal" if self.path else "memory")

@@ -10,7 +10,8 @@
     ├── NotFound          no such session, turn, reply or file
     ├── Ambiguous         more than one session fits
     ├── AlreadySettled    a reply has reached its outcome; it does so once
-    └── Refused           a confidential session keeps what it promised
+    ├── Refused           a confidential session keeps what it promised
+    └── SearchStopped     a search was given up for a newer one
 
 `str(error)` is one or two plain sentences, fit to show, and ends in what to do next. `translate` is the one place
 where SQLite's and the system's errors become ours; what it does not know (a broken constraint, wrong SQL) is a bug
@@ -65,6 +66,10 @@ class AlreadySettled(StoreError):
 
 class Refused(StoreError):
     """A rule of confidential sessions, enforced by the database itself, forbids this."""
+
+
+class SearchStopped(StoreError):
+    """The search was stopped from outside."""
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)

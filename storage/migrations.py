@@ -251,6 +251,87 @@ def _confidential_latch(schema: Schema) -> None:
         schema.conn.execute(statement)
 
 
+def _search(schema: Schema) -> None:
+    # Words are found in an index without content; `search.py` says how it is kept. The triggers only take down which
+    # documents changed, and what they said until then. A turn has 4096 places: 4095 the title (with the first turn),
+    # 4094 the prompt, below it 4095 - 2n and 4094 - 2n the n-th left and right answers. Turns up to `unfilled` are
+    # from before this step and indexed later, in the background: a large file opens as fast as a small one.
+    for statement in (
+        """
+        CREATE VIRTUAL TABLE search_words USING fts5(
+          text, thinking, content='', tokenize='unicode61 remove_diacritics 2'
+        )
+        """,
+        "CREATE TABLE search_todo (doc INTEGER PRIMARY KEY, text TEXT, thinking TEXT) STRICT",
+        """
+        CREATE TABLE search_state (
+          id INTEGER PRIMARY KEY CHECK (id = 1),
+          unfilled INTEGER NOT NULL,
+          forgetting INTEGER NOT NULL CHECK (forgetting IN (0, 1, 2))
+        ) STRICT
+        """,
+        "INSERT INTO search_state (id, unfilled, forgetting) SELECT 1, coalesce(max(id), 0), 0 FROM turns",
+        """
+        CREATE TRIGGER search_new_turn AFTER INSERT ON turns BEGIN
+          INSERT INTO search_todo (doc) VALUES (NEW.id * 4096 + 4094) ON CONFLICT DO NOTHING;
+          INSERT INTO search_todo (doc) SELECT NEW.id * 4096 + 4095 WHERE NEW.seq = 1 ON CONFLICT DO NOTHING;
+        END
+        """,
+        """
+        CREATE TRIGGER search_new_prompt AFTER UPDATE OF prompt ON turns WHEN NEW.prompt IS NOT OLD.prompt BEGIN
+          INSERT INTO search_todo (doc, text) VALUES (OLD.id * 4096 + 4094, OLD.prompt) ON CONFLICT DO NOTHING;
+        END
+        """,
+        """
+        CREATE TRIGGER search_old_turn BEFORE DELETE ON turns BEGIN
+          INSERT INTO search_todo (doc, text) VALUES (OLD.id * 4096 + 4094, OLD.prompt) ON CONFLICT DO NOTHING;
+          INSERT INTO search_todo (doc, text) SELECT OLD.id * 4096 + 4095, title FROM sessions
+            WHERE id = OLD.session_id AND OLD.seq = 1 ON CONFLICT DO NOTHING;
+          UPDATE search_state SET forgetting = 1;
+        END
+        """,
+        """
+        CREATE TRIGGER search_new_title AFTER UPDATE OF title ON sessions WHEN NEW.title IS NOT OLD.title BEGIN
+          INSERT INTO search_todo (doc, text) SELECT id * 4096 + 4095, OLD.title FROM turns
+            WHERE session_id = OLD.id AND seq = 1 ON CONFLICT DO NOTHING;
+        END
+        """,
+        # Its turns are deleted after it, when the title cannot be read any more.
+        """
+        CREATE TRIGGER search_old_session BEFORE DELETE ON sessions BEGIN
+          INSERT INTO search_todo (doc, text) SELECT id * 4096 + 4095, OLD.title FROM turns
+            WHERE session_id = OLD.id AND seq = 1 ON CONFLICT DO NOTHING;
+        END
+        """,
+        """
+        CREATE TRIGGER search_new_reply AFTER INSERT ON replies
+        WHEN NEW.variant < 2047 AND NEW.outcome <> 'open' BEGIN
+          INSERT INTO search_todo (doc) VALUES
+            (NEW.turn_id * 4096 + CASE NEW.side WHEN 'left' THEN 4095 ELSE 4094 END - 2 * NEW.variant)
+            ON CONFLICT DO NOTHING;
+        END
+        """,
+        """
+        CREATE TRIGGER search_settled_reply AFTER UPDATE OF outcome, text, thinking ON replies
+        WHEN NEW.variant < 2047 AND NEW.outcome <> 'open'
+          AND (OLD.outcome = 'open' OR NEW.text IS NOT OLD.text OR NEW.thinking IS NOT OLD.thinking) BEGIN
+          INSERT INTO search_todo (doc, text, thinking) VALUES
+            (OLD.turn_id * 4096 + CASE OLD.side WHEN 'left' THEN 4095 ELSE 4094 END - 2 * OLD.variant,
+             OLD.text, OLD.thinking) ON CONFLICT DO NOTHING;
+        END
+        """,
+        """
+        CREATE TRIGGER search_old_reply BEFORE DELETE ON replies WHEN OLD.variant < 2047 BEGIN
+          INSERT INTO search_todo (doc, text, thinking) VALUES
+            (OLD.turn_id * 4096 + CASE OLD.side WHEN 'left' THEN 4095 ELSE 4094 END - 2 * OLD.variant,
+             OLD.text, OLD.thinking) ON CONFLICT DO NOTHING;
+          UPDATE search_state SET forgetting = 1;
+        END
+        """,
+    ):
+        schema.conn.execute(statement)
+
+
 def _owned_by(table: str, column: str, parent: str) -> ForeignKey:
     """A foreign key whose rows go when their parent goes."""
     from sqlite_utils.db import ForeignKey
@@ -258,7 +339,7 @@ def _owned_by(table: str, column: str, parent: str) -> ForeignKey:
     return ForeignKey(table, column, parent, "id", on_delete="CASCADE")
 
 
-STEPS: tuple[Step, ...] = (_conversations, _parts, _ledger, _attachments_votes_tags, _confidential_latch)
+STEPS: tuple[Step, ...] = (_conversations, _parts, _ledger, _attachments_votes_tags, _confidential_latch, _search)
 """In order; the n-th makes version n."""
 
 

@@ -213,3 +213,39 @@ class RequestRecord:
     bytes_received: int
     closed: datetime | None
     detail: str = ""
+
+
+class Place(StrEnum):
+    """Where words were found. The values are given in JSON."""
+
+    TITLE = "title"
+    PROMPT = "prompt"
+    LEFT = "left"
+    RIGHT = "right"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A place where a search has found something."""
+
+    session_id: str
+    title: str
+    turn_id: int
+    """Of a title: the session's first turn."""
+    seq: int
+    where: Place
+    model: str | None
+    """Who wrote the answer; None for prompts and titles."""
+    asked: datetime
+    snippet: tuple[tuple[str, bool], ...]
+    """Pieces of the text around the hit, and whether each is what was looked for. Raw words."""
+    confidential: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search has found by now."""
+
+    hits: tuple[Hit, ...]
+    unindexed_turns: int
+    """Turns of an older file that cannot be found yet; 0 once its index is built."""

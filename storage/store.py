@@ -1,8 +1,8 @@
 """All that can be asked of saved conversations, synchronously, over one connection.
 
 Every method is one transaction: it happens wholly or not at all, and raises `StoreError`. The tables' methods live
-in `sessions`, `turns` and `ledger`; opening, and what a doctor asks, live here. In the app a `StoreThread` owns the
-store that writes; the command line may use one directly.
+in `sessions`, `turns`, `ledger` and `search`; opening, and what a doctor asks, live here. In the app a `StoreThread`
+owns the store that writes; the command line may use one directly.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from storage.database import PATIENCE, Database
 from storage.errors import ReadOnly, StoreError, translate
 from storage.ledger import LedgerTable
 from storage.owners import Owner
+from storage.search import SearchTable
 from storage.sessions import SessionsTable
 from storage.turns import TurnsTable
 
@@ -21,7 +22,7 @@ _READER_PATIENCE = 1.0
 """Seconds; short because a reader beside the writer is used where waiting would be seen."""
 
 
-class Store(SessionsTable, TurnsTable, LedgerTable):
+class Store(SessionsTable, TurnsTable, LedgerTable, SearchTable):
     """Saved conversations in a file or in memory."""
 
     def __init__(self, database: Database, owner: Owner | None = None) -> None:

@@ -4,6 +4,8 @@ What is asked for happens in the order in which it was asked. Text of running an
 `append`, which costs the event loop next to nothing; a timer of this thread, not a check per token, writes it down
 every `flush_seconds`, so that a killed program loses at most that much. Text that cannot be written (a locked file, a
 full disk) stays in memory and is tried again; a reply is never settled without it.
+
+When there is nothing to do and no text waits, the thread works on the search index, a short step at a time.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from queue import Empty, SimpleQueue
 from typing import Concatenate, ParamSpec, TypeVar, assert_never
 
 from storage import files
-from storage.errors import AlreadySettled, DiskFull, StoreError
+from storage.errors import AlreadySettled, DiskFull, Locked, StoreError
+from storage.records import Found
+from storage.searcher import Searcher
 from storage.store import Store
 from storage.turns import Part
 
@@ -30,6 +34,10 @@ R = TypeVar("R")
 
 _CLOSE_SECONDS = 15.0
 """How long `close` waits for a disk that does not answer; the thread does not keep the process alive."""
+_REST_SECONDS = 0.05
+"""Nothing to do for so long before each step of the search index: a step takes some 20 ms, so others come first."""
+_LAST_STEPS = 20
+"""Steps at the end, so that a program that asks one question and ends leaves it findable."""
 
 
 class StoreThread:
@@ -52,6 +60,7 @@ class StoreThread:
         self._thread = threading.Thread(target=self._serve, name="duologue-store", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reader: Store | None = None
+        self._searcher: Searcher | None = None
         self._closing = False
         self._untold: deque[StoreError] = deque()
 
@@ -70,6 +79,7 @@ class StoreThread:
         self._thread.start()
         store = await asyncio.wrap_future(self._opened)
         self._reader = store.another()
+        self._searcher = Searcher(store.another())
 
     async def run(self, function: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a method of `Store` in the thread and wait for its result: `await thread.run(Store.turn, 7)`.
@@ -98,6 +108,31 @@ class StoreThread:
             raise _not_open()
         return self._reader
 
+    async def search(
+        self,
+        query: str,
+        *,
+        limit: int = 50,
+        offset: int = 0,
+        session_id: str | None = None,
+        include_confidential: bool = False,
+        thinking: bool = False,
+    ) -> Found | None:
+        """Search as `Store.search` does, in a thread of its own; None if a newer search was asked for meanwhile.
+
+        Raises `StoreError`.
+        """
+        if self._searcher is None:
+            raise _not_open()
+        return await self._searcher.search(
+            query,
+            limit=limit,
+            offset=offset,
+            session_id=session_id,
+            include_confidential=include_confidential,
+            thinking=thinking,
+        )
+
     def close(self) -> None:
         """Write down all that waits, stop the thread, close the file.
 
@@ -106,6 +141,8 @@ class StoreThread:
         if self._reader is not None:
             # First: only the last connection to close folds the write-ahead log into the file, and this one cannot.
             self._reader.close()
+        if self._searcher is not None:
+            self._searcher.close()
         if not self._closing:
             self._closing = True
             self._writer.queue.put(_Stop())
@@ -145,12 +182,8 @@ class StoreThread:
         match future.exception():
             case None:
                 pass
-            case StoreError() as error:
-                self._report(error)
-            case bug:
-                error = StoreError(f"A change could not be saved ({type(bug).__name__}). Please report this.")
-                error.__cause__ = bug
-                self._report(error)
+            case problem:
+                self._report(_as_store_error(problem))
 
     def _report(self, error: StoreError) -> None:
         """Tell of a problem, from any thread."""
@@ -211,6 +244,8 @@ class _Writer:
         self._unwritten: dict[int, _Unwritten] = {}
         self._due: float | None = None
         self._reported: type[StoreError] | None = None
+        self._index_behind = True
+        self._index_reported: type[Exception] | None = None
 
     def append(self, reply_id: int, text: str, *, thinking: bool) -> None:
         """Take text, on any thread."""
@@ -238,13 +273,15 @@ class _Writer:
         while True:
             match self._next():
                 case None:
-                    pass
+                    if self._due is None:
+                        self._index(store)
                 case _TextCame():
                     self._due = self._due or time.monotonic() + self._flush_seconds
                 case _Call() as call:
                     self._perform(store, call)
                 case _Stop():
                     self._flush(store)
+                    self._index_what_was_said(store)
                     return
                 case never:
                     assert_never(never)
@@ -261,8 +298,10 @@ class _Writer:
                     pass
 
     def _next(self) -> _Call | _TextCame | _Stop | None:
-        """The next thing to do; None when it is time to write text down."""
-        left = None if self._due is None else max(0.0, self._due - time.monotonic())
+        """The next thing to do; None when it is time to write text down, or there is time for the search index."""
+        left = _REST_SECONDS if self._index_behind else None
+        if self._due is not None:
+            left = max(0.0, self._due - time.monotonic())
         try:
             return self.queue.get(timeout=left)
         except Empty:
@@ -278,6 +317,27 @@ class _Writer:
             self._with_room(store, lambda: call.work(store))
         except Exception as error:  # noqa: BLE001 - bugs too belong to whoever asked, and the thread goes on for others
             call.fail(error)
+        self._index_behind = True
+
+    def _index(self, store: Store) -> None:
+        """One step; what cannot be done now is left until something else was asked for."""
+        try:
+            self._index_behind = store.index_step()
+        except (Locked, DiskFull):
+            self._index_behind = False
+        except Exception as error:  # noqa: BLE001 - not even a bug in the index may end the thread that saves
+            self._index_behind = False
+            if self._index_reported is not type(error):
+                self._index_reported = type(error)
+                self._report(_as_store_error(error))
+
+    def _index_what_was_said(self, store: Store) -> None:
+        try:
+            for _ in range(_LAST_STEPS):
+                if not store.index_changes():
+                    return
+        except StoreError:
+            pass  # nothing is lost: the next start goes on
 
     def _flush(self, store: Store) -> StoreError | None:
         """Write down the text that came; the problem if that could not be done, and then try again later."""
@@ -337,3 +397,12 @@ class _Writer:
 
 def _not_open() -> StoreError:
     return StoreError("The conversations are not open. Start the program again.")
+
+
+def _as_store_error(problem: BaseException) -> StoreError:
+    """What is fit to show; of a bug its kind."""
+    if isinstance(problem, StoreError):
+        return problem
+    error = StoreError(f"A change could not be saved ({type(problem).__name__}). Please report this.")
+    error.__cause__ = problem
+    return error

@@ -50,3 +50,11 @@ def die_within_step(path: Path, step: int) -> None:
     database = Database.for_writing(path)
     database.use_wal()
     migrations.migrate(database, (*migrations.STEPS[:step], fatal))
+
+
+def fill_until_killed(path: Path) -> None:
+    """Index an older file without rest."""
+    store = Store.open(path)
+    while store.index_step():
+        pass
+    time.sleep(60)  # for whoever is late with the kill
