@@ -4,11 +4,14 @@ get it. Only this machine is looked at, and nothing is put on a side that a pers
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from backends import Locality, ModelInfo
+from backends.address import AddressRefused
 from conversation.engine import Conversation
 from storage import Side
 from tui.screens.chat import ChatScreen
-from tui.services import Services, first_on_this_machine
+from tui.services import FoundServer, Services, first_on_this_machine
 from tui.widgets.first_run import Surroundings
 from tui.widgets.side_titles import SideTitle
 
@@ -30,14 +33,14 @@ class FirstSteps:
     async def take(self) -> None:
         """Put a model of this machine on an empty right side; say what is missing.
 
-        Raises `AddressRefused`, `StoreError` (see `Conversation.use`).
+        Raises `StoreError` (see `Conversation.use`).
         """
         conversation = self._chat.conversation
         if conversation is None:
             return
         if self._wants_local(conversation):
             self._chat.show_side_words(Side.RIGHT, LOOKING)
-        servers = await self._services.find_servers()
+        servers = await self._found_servers()
         # Asked again: looking takes its time, and a person may have chosen or gone elsewhere meanwhile.
         if conversation is not self._chat.conversation:
             return
@@ -72,6 +75,13 @@ class FirstSteps:
                 engine_missing=self._services.engine_missing() or "",
             )
         )
+
+    async def _found_servers(self) -> Sequence[FoundServer]:
+        try:
+            return await self._services.find_servers()
+        except AddressRefused as problem:
+            self._chat.say(str(problem))
+            return ()
 
     def _wants_local(self, conversation: Conversation) -> bool:
         return Side.RIGHT not in conversation.connectors and self._services.start.right != "off"

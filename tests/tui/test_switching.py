@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from textual.pilot import Pilot
 
 from backends import Locality, Located, ModelInfo, TextDelta
+from backends.address import AddressRefused
 from backends.spec import parse
 from conversation.engine import Conversation
 from storage import Outcome, Side, Turn
@@ -245,6 +246,20 @@ async def test_a_model_chosen_while_servers_are_looked_for_stays() -> None:
             assert str(talk(app).connectors[Side.RIGHT].spec) == "ollama:chosen"
     finally:
         world.close()
+
+
+class Unaddressed(FakeWorld):
+    """A world whose configured address of a server is none."""
+
+    async def find_servers(self) -> Sequence[FoundServer]:
+        raise AddressRefused("'http://' is no address.")
+
+
+async def test_an_address_that_is_none_is_said_and_the_search_ends() -> None:
+    async with running(Unaddressed()) as (app, _):
+        await until(lambda: "'http://' is no address." in screen_lines(app))
+        await until(lambda: "no model yet" in screen_lines(app))
+        await until(lambda: "Welcome to Duologue" in screen_lines(app))
 
 
 async def test_a_model_that_a_cloud_answers_is_not_put_on_an_empty_side() -> None:
