@@ -54,15 +54,21 @@ class LocalServer:
 
 async def local_servers(
     *,
-    ollama: ServerAddress,
+    ollama: ServerAddress | None,
     timeout: float = 0.3,  # noqa: ASYNC109  # of each look; the lists that follow have more time
     ports: tuple[int, ...] = PORTS,
 ) -> list[LocalServer]:
-    """The servers that answer within `timeout` seconds, and what they have, in order of preference."""
+    """The servers that answer within `timeout` seconds, and what they have, in order of preference.
+
+    `ollama` None: it is not looked for. Everything else is on loopback.
+    """
     here = [parse_server(f"127.0.0.1:{port}", default_port=port) for port in ports]
     async with asyncio.TaskGroup() as tasks:
-        looks = [tasks.create_task(_ollama_at(ollama, timeout))] + [
-            tasks.create_task(_openai_at(address, timeout)) for address in here if not _same(address, ollama)
+        looks = [tasks.create_task(_ollama_at(ollama, timeout))] if ollama is not None else []
+        looks += [
+            tasks.create_task(_openai_at(address, timeout))
+            for address in here
+            if ollama is None or not _same(address, ollama)
         ]
     return [server for look in looks if (server := look.result()) is not None]
 

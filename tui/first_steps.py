@@ -78,7 +78,7 @@ class FirstSteps:
 
     async def _found_servers(self) -> Sequence[FoundServer]:
         try:
-            return await self._services.find_servers()
+            return await self._services.find_servers_here()
         except AddressRefused as problem:
             self._chat.say(str(problem))
             return ()

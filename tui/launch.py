@@ -57,6 +57,7 @@ class World:
             connector=self._wiring.connector,
             default_left=settings.left or f"claude:{DEFAULT_CLAUDE_MODEL}",
             default_right=settings.right,
+            find_servers_here=self.find_servers_here,
             find_servers=self.find_servers,
             known_claude_models=self._wiring.known_claude_models,
             key_state=self.key_state,
@@ -86,10 +87,17 @@ class World:
         self._store = store
         return self._wiring.library(store)
 
-    async def find_servers(self) -> Sequence[FoundServer]:
+    async def find_servers_here(self) -> Sequence[FoundServer]:
         """Servers that answer on this machine's well-known ports. Raises `AddressRefused`."""
+        return await self._found(here_only=True)
+
+    async def find_servers(self) -> Sequence[FoundServer]:
+        """The same, and an Ollama configured on the user's own network. Raises `AddressRefused`."""
+        return await self._found(here_only=False)
+
+    async def _found(self, *, here_only: bool) -> Sequence[FoundServer]:
         with self._recorded("probe"):
-            found = await self._wiring.local_servers()
+            found = await self._wiring.local_servers(here_only=here_only)
         return [FoundServer(server.title, server.models) for server in found]
 
     async def key_state(self) -> KeyState:

@@ -64,8 +64,10 @@ class Services:
     default_left: str
     default_right: str | None
     """None: the first model that is found on this machine."""
+    find_servers_here: Callable[[], Awaitable[Sequence[FoundServer]]]
+    """Asks loopback ports and nothing else: for looks that nobody asked for. Raises `AddressRefused`."""
     find_servers: Callable[[], Awaitable[Sequence[FoundServer]]]
-    """Asks well-known loopback ports only."""
+    """The same, and the configured Ollama wherever it is: the user asked for the list. Raises `AddressRefused`."""
     known_claude_models: Callable[[], Sequence[ModelInfo]]
     """The dated list that ships with the program."""
     key_state: Callable[[], Awaitable[KeyState]]

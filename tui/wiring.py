@@ -221,16 +221,20 @@ class Wiring:
 
         return EmbeddedBackend(spec, engine, connect)
 
-    async def local_servers(self) -> list[LocalServer]:
-        """Ask the well-known ports of this machine (and nothing else) what is there. Raises `AddressRefused`."""
+    async def local_servers(self, *, here_only: bool = False) -> list[LocalServer]:
+        """Ask the well-known ports of this machine what is there, and an Ollama configured elsewhere.
+
+        `here_only`: loopback and nothing else, for looks that nobody asked for. Raises `AddressRefused`.
+        """
         ollama, lmstudio = self.ollama_address, self.lmstudio_address
+        asked = None if here_only and ollama.locality is not Locality.THIS_MACHINE else ollama
         await self.local_import.wait()
         from backends.discovery import PORTS, local_servers
 
         # What is found on LM Studio's port is asked as `lmstudio:`, thus at the configured address.
         elsewhere = lmstudio.locality is not Locality.THIS_MACHINE
         ports = tuple(port for port in PORTS if port != LMSTUDIO_PORT)
-        return await local_servers(ollama=ollama, ports=ports if elsewhere else (lmstudio.port, *ports))
+        return await local_servers(ollama=asked, ports=ports if elsewhere else (lmstudio.port, *ports))
 
     async def gguf_files(self) -> list[GgufFile]:
         """Models that other programs have put on this machine."""
@@ -244,7 +248,7 @@ class Wiring:
 
     async def first_local_model(self) -> ModelInfo | None:
         """The model to put on the local side when the user named none."""
-        servers = await self.local_servers()
+        servers = await self.local_servers(here_only=True)
         return first_on_this_machine(model for server in servers for model in server.models)
 
     def known_claude_models(self) -> list[ModelInfo]:

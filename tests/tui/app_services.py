@@ -50,6 +50,7 @@ class FakeWorld:
             connector=self.connector,
             default_left=str(self.left.spec) if self.left else "off",
             default_right=str(self.right.spec) if self.right else None,
+            find_servers_here=self.find_servers,
             find_servers=self.find_servers,
             known_claude_models=lambda: [ModelInfo(parse("claude:claude-opus-5-5"), Locality.CLOUD)],
             key_state=self.key_state,

@@ -141,6 +141,18 @@ async def test_probes_of_the_app_stand_in_the_ledger(tmp_path: Path) -> None:
         await server.wait_closed()
 
 
+async def test_a_look_that_nobody_asked_for_stays_on_this_machine(tmp_path: Path) -> None:
+    elsewhere = wiring(tmp_path, ollama_url="http://192.0.2.1:11434", trusted_hosts=frozenset({"192.0.2.1"}))
+    world = World(elsewhere, keep=True)
+    services = world.services(Start())
+    try:
+        library = await services.open_library(True, print)  # noqa: FBT003 - a callable's argument has no name
+        await services.find_servers_here()
+        assert {line.host for line in library._store.reader.requests()} == {"127.0.0.1"}
+    finally:
+        world.close_now()
+
+
 async def test_a_key_for_this_run_is_known_and_never_shown(tmp_path: Path) -> None:
     services = World(wiring(tmp_path), keep=False).services(Start())
     services.use_key_for_this_run("sk-ant-test-key")
