@@ -168,6 +168,15 @@ async def test_a_prompt_sent_too_early_is_queued_visibly_and_then_sent(run: Run)
         assert [turn.prompt for turn in stored_turns(world)] == ["one", "two"]
 
 
+async def test_an_adopted_answer_is_said_under_its_question(run: Run) -> None:
+    world = two_sides()
+    async with run(world) as (app, pilot):
+        await send(app, pilot, "q")
+        await until(lambda: settled(world))
+        await send(app, pilot, "/adopt left")
+        await until(lambda: "left answer adopted on both sides" in screen_lines(app))
+
+
 async def test_one_side_can_be_asked_alone(run: Run) -> None:
     world = two_sides()
     async with run(world) as (app, pilot):

@@ -72,6 +72,7 @@ class TurnBlock:
     ) -> None:
         """`live` are the replies that still stream, by id; `retry`: its answers can be asked for again by a key."""
         self.turn = turn
+        self._view = view
         self._layout = view.layout
         self._folds = folds
         self._live = live
@@ -111,6 +112,7 @@ class TurnBlock:
     def settle(self, turn: Turn) -> None:
         """Take the turn's new value: replies that are no longer live get their final form."""
         self.turn = turn
+        self.question = _question(turn, self._view, unfolded=self._folds.question)
         for side, answer in self._answers.items():
             reply = turn.latest(side)
             if isinstance(answer, GrowingAnswer) and reply is not None and reply.id not in self._live:
