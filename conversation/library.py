@@ -97,8 +97,13 @@ class Library:
 
     def recent_prompts(self, conversation: Conversation, limit: int = 50) -> list[str]:
         """Prompts of this session, oldest first, for the prompt box's history."""
-        transcript = self.transcript(conversation)
-        return [transcript.turn(size.id).prompt for size in transcript.sizes()[-limit:]]
+        session = conversation.session
+        return [] if session is None else self._store.reader.recent_prompts(session.id, limit)
+
+    def last_turn(self, conversation: Conversation) -> Turn | None:
+        """The newest turn; its `seq` is how many there are."""
+        session = conversation.session
+        return None if session is None else self._store.reader.last_turn(session.id)
 
     def _pair(self, session: Session) -> dict[Side, Connector]:
         chosen = {Side.LEFT: session.left, Side.RIGHT: session.right}

@@ -160,6 +160,18 @@ class TurnsTable:
             by_turn[reply.turn_id].append(reply)
         return [_turn(row, by_turn[row["id"]]) for row in found]
 
+    def last_turn(self, session_id: str) -> Turn | None:
+        """The newest turn of a session with its replies; None where there is none."""
+        row = self._db.row("SELECT id FROM turns WHERE session_id = ? ORDER BY seq DESC LIMIT 1", (session_id,))
+        return None if row is None else self.turn(row["id"])
+
+    def recent_prompts(self, session_id: str, limit: int) -> list[str]:
+        """The last prompts of a session, oldest first."""
+        found = self._db.rows(
+            "SELECT prompt FROM turns WHERE session_id = ? ORDER BY seq DESC LIMIT ?", (session_id, limit)
+        )
+        return [row["prompt"] for row in reversed(found)]
+
     def turn_sizes(self, session_id: str) -> list[TurnSize]:
         """How long each turn's texts are, oldest first, read from indices alone; an open reply counts 0."""
         return list(starmap(TurnSize, self._db.rows(_SIZES, (session_id,))))

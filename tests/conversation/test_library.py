@@ -124,6 +124,15 @@ async def test_prompts_of_this_session_only_are_offered_again_oldest_first(store
             first = talk
     assert talks.recent_prompts(first) == ["one", "two", "three"]
     assert talks.recent_prompts(first, limit=2) == ["two", "three"]
+    last = talks.last_turn(first)
+    assert last is not None
+    assert (last.seq, last.prompt, len(last.replies)) == (3, "three", 1)
+
+
+async def test_a_conversation_without_a_prompt_has_nothing_to_offer_again(store: StoreThread) -> None:
+    talk = library(store).start({})
+    assert library(store).recent_prompts(talk) == []
+    assert library(store).last_turn(talk) is None
 
 
 async def test_what_is_shown_unasked_has_no_confidential_session_in_it(store: StoreThread) -> None:

@@ -25,6 +25,8 @@ QUERIES: dict[str, Query] = {
     "turn": lambda store, _, turn: store.turn(turn.id),
     "turns": lambda store, session, _: store.turns(session.id),
     "turn_sizes": lambda store, session, _: store.turn_sizes(session.id),
+    "last_turn": lambda store, session, _: store.last_turn(session.id),
+    "recent_prompts": lambda store, session, _: store.recent_prompts(session.id, 50),
     "reply": lambda store, _, turn: store.reply(turn.replies[0].id),
     "requests": lambda store, session, _: store.requests(session.id),
     "cloud_turns": lambda store, session, _: store.cloud_turns(session.id),
