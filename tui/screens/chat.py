@@ -122,18 +122,17 @@ class ChatScreen(Screen[None]):
         self._queued = None
         self._live.forget()
         self._turn_count, self._cost, self._fills = 0, 0.0, {}
-        transcript = library.transcript(conversation)
-        self._transcript.load(transcript)
-        sizes = transcript.sizes()
-        self._turn_count = len(sizes)
-        if sizes:
-            self._live.last_turn = transcript.turn(sizes[-1].id)
-            self._take_fills(self._live.last_turn)
+        self._transcript.load(library.transcript(conversation))
+        if (last := library.last_turn(conversation)) is not None:
+            self._turn_count = last.seq
+            self._live.last_turn = last
+            self._take_fills(last)
         self._cost = library.cost(conversation)
         self._prompt.load_history(library.recent_prompts(conversation))
         if conversation.session is not None:
             self.give_back(conversation.session.draft)
-        self.query_one(BlankPage).show(library.ordinary_summaries(SHOWN), confidential=conversation.confidential)
+        if not self._turn_count:
+            self.query_one(BlankPage).show(library.ordinary_summaries(SHOWN), confidential=conversation.confidential)
         self.hide_first_run()
         self.sides_changed()
 
