@@ -42,9 +42,9 @@ def painted(view: Transcript, y: int) -> Strip:
 
 
 def is_ruled(view: Transcript, y: int) -> bool:
-    if y >= len(view._rows):
+    if y >= len(view._port.rows):
         return False
-    spot = view._rows[y]
+    spot = view._port.rows[y]
     return view._turns.block(spot.turn).is_ruled(spot.row)
 
 
@@ -221,6 +221,38 @@ async def test_thinking_is_folded_and_unfolds_live_and_settled() -> None:
         await pilot.press("t")
         assert "▸ thought for 8.2 s, 640 tok" in screen_lines(app)
         assert "hmm" not in screen_lines(app)
+
+
+async def test_an_answer_that_streams_is_copied_as_far_as_it_is() -> None:
+    async with shown([], size=(80, 24)) as (app, view, pilot):
+        view.add_turn(asked(1, Side.LEFT))
+        view.feed(11, "so *far*", thinking=False)
+        await until(lambda: "so far" in screen_lines(app))
+        await pilot.press("y")
+        assert app.posted(Transcript.CopyRequested)[-1].text == "so *far*"
+
+
+async def test_only_the_last_turn_offers_a_retry() -> None:
+    failed = turn(1, "q", reply(11, 1, Side.LEFT, "x", Outcome.FAILED, error="Broken."))
+    async with shown([failed], size=(80, 24)) as (app, view, pilot):
+        assert "Ctrl+R retry" in screen_lines(app)
+        view.add_turn(asked(2, Side.LEFT))
+        await pilot.pause()
+        assert "Ctrl+R retry" not in screen_lines(app)
+
+
+async def test_the_scrollbar_knows_how_much_there_is_once_a_stream_has_ended() -> None:
+    async with shown([answered(n) for n in range(1, 4)], size=(80, 24)) as (_, view, _):
+        open_turn = asked(4, Side.LEFT)
+        view.add_turn(open_turn)
+        for _ in range(20):
+            view.feed(41, "a paragraph\n\n", thinking=False)
+            view.flush()
+        view.settle(stopped(open_turn, 41, "a paragraph\n\n" * 20))
+        await until(lambda: not view.flush())
+        bar = view.vertical_scrollbar
+        assert bar.window_virtual_size == view.virtual_size.height == view._turns.heights.total
+        assert bar.position == view.scroll_y == view.max_scroll_y
 
 
 async def test_a_retry_during_a_stream_shows_only_the_new_variant() -> None:

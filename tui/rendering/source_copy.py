@@ -7,9 +7,10 @@ overrides, tags) is left out, because people paste into shells.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from storage import Reply
+from storage import Reply, Side, Turn
 from tui.rendering.code import language_of
 from tui.rendering.markdown import parse
 
@@ -43,3 +44,35 @@ def code_source(reply: Reply, back: int) -> Copied | None:
     language = language_of(blocks[at].info)
     named = f" ({language})" if language.isalnum() else ""
     return Copied(for_clipboard(blocks[at].content), f"code block {at + 1} of {len(blocks)}{named}")
+
+
+def newest_answers(turns: Iterable[Turn], sides: Collection[Side]) -> list[Copied]:
+    """The answers of the first turn that has words on one of these sides; `turns` are the newest first."""
+    for turn in turns:
+        replies = [turn.latest(side) for side in sides]
+        found = [answer_source(reply, turn.seq) for reply in replies if reply is not None and reply.text]
+        if found:
+            return found
+    return []
+
+
+class CodeBlocks:
+    """Gives the code blocks of the newest answer that has any, from the last one back, one with each call."""
+
+    def __init__(self) -> None:
+        self._given: tuple[int, int] | None = None
+        """The reply, and how many blocks from its end were given."""
+
+    def next(self, turns: Iterable[Turn], sides: Collection[Side]) -> Copied | None:
+        """The next block; None where there is no code. `turns` are the newest first."""
+        for turn in turns:
+            for side in reversed(list(sides)):
+                reply = turn.latest(side)
+                if reply is None:
+                    continue
+                back = self._given[1] if self._given is not None and self._given[0] == reply.id else 0
+                copied = code_source(reply, back)
+                if copied is not None:
+                    self._given = reply.id, back + 1
+                    return copied
+        return None

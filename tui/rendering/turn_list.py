@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from storage import Outcome, Reply, Side, Turn, TurnSize
@@ -96,6 +97,15 @@ class TurnList:
             raise LookupError(f"turn {turn_id} has no source")
         return self._source.turn(turn_id)
 
+    def turn_so_far(self, index: int) -> Turn:
+        """One turn with its texts, and of what still streams all that has arrived."""
+        turn = self.turn(index)
+        replies = [
+            replace(reply, text="".join(self._live[reply.id].text)) if reply.id in self._live else reply
+            for reply in turn.replies
+        ]
+        return replace(turn, replies=tuple(replies))
+
     def block(self, index: int) -> TurnBlock:
         """One turn laid out; its height is exact from then on."""
         block = self._blocks.get(index)
@@ -144,7 +154,8 @@ class TurnList:
             index = self._indexes[turn.id] = len(self._sizes)
             self._sizes.append(_size_of(turn))
             self.heights.append(1)
-            self._blocks.pop(index - 1, None)  # it was the last turn until now, and said that it can be retried
+            if index - 1 in self._blocks:
+                self._remake(index - 1)  # it was the last turn until now, and said that it can be retried
         self._remake(index)
         return index
 

@@ -4,15 +4,15 @@ There is no widget per message and no Markdown widget: a key in the prompt makes
 screen, so that a history of widgets would be paid for with every key. Here only the rows in view are laid out and
 painted, and what streams is moved in by one frame timer.
 
-Two promises hold in everything below. The text under the reader's eye does not move: the view is tied to a row of a
-turn (`_top`), not to a number of rows from the top, which changes whenever a turn above is measured. And the view
-follows new text only from the end; away from it, it says once that there is more below.
+Two promises hold in everything below. The text under the reader's eye does not move, whatever is measured above it or
+streams below (`Viewport` knows how). And the view follows new text only from the end; away from it, it says once that
+there is more below.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
@@ -31,9 +31,10 @@ from textual.strip import Strip
 
 from storage import Side, Turn
 from tui.rendering.layout import Columns, layout_for, left_width
-from tui.rendering.source_copy import Copied, answer_source, code_source
-from tui.rendering.turn_block import Folds, Part, Place, Placed, View
+from tui.rendering.source_copy import CodeBlocks, newest_answers
+from tui.rendering.turn_block import Folds, Part, Placed, View
 from tui.rendering.turn_list import Spot, TurnList, TurnSource
+from tui.rendering.viewport import Held, Viewport
 from tui.widgets.frame_timer import FrameTimer
 from tui.widgets.painter import COMPONENTS, Painter, with_offsets
 from tui.widgets.transcript_selection import PartSelection, paragraph_at, row_number, word_at
@@ -147,14 +148,11 @@ class Transcript(ScrollView, can_focus=True):
         self._time_words = time_words
         self._sides = frozenset(Side)
         self._turns = TurnList(source, self._view())
-        self._top = Spot(0, 0)
-        """The row at the top of the view."""
-        self._rows: list[Spot] = []
-        """The rows in view, from the top."""
+        self._port = Viewport(self._turns)
         self._following = True
         self._new_below = False
         self._picked: Side | None = None
-        self._code_back: tuple[int, int] | None = None
+        self._code = CodeBlocks()
         self._selected_parts = _ONE_COLUMN
         self._strips: dict[int, dict[int, Strip]] = {}
         """Painted rows of the turns in view."""
@@ -182,10 +180,9 @@ class Transcript(ScrollView, can_focus=True):
         """Show other turns, from their end; what streamed is forgotten."""
         self._unselect()
         self._turns = TurnList(source, self._view())
+        self._port = Viewport(self._turns, self._port.height)
         self._strips.clear()
-        self._code_back = None
-        self._set_following(now=True)
-        self._show_end()
+        self.follow()
 
     def set_sides(self, left: bool, right: bool) -> None:
         """Say which sides take part; the others get no column."""
@@ -219,13 +216,14 @@ class Transcript(ScrollView, can_focus=True):
 
     def add_turn(self, turn: Turn) -> None:
         """Show a new last turn with open replies; the person just sent it, so it is followed."""
-        self._turns.add(turn)
+        index = self._turns.add(turn)
+        self._strips.pop(index - 1, None)
         self.follow()
         self._wake()
 
     def add_variant(self, turn: Turn) -> None:
         """Show a retry: the latest variant of a side is an open reply now."""
-        self._changed(lambda: self._turns.add(turn), turn.id)
+        self._changed(lambda: self._turns.add(turn), self._index_of(turn))
         self._wake()
 
     def feed(self, reply_id: int, text: str, thinking: bool = False) -> None:
@@ -240,21 +238,20 @@ class Transcript(ScrollView, can_focus=True):
 
     def settle(self, turn: Turn) -> None:
         """A reply of this turn has its outcome: its final form, and its receipt."""
-        self._changed(lambda: self._turns.settle(turn), turn.id)
+        self._changed(lambda: self._turns.settle(turn), self._index_of(turn))
 
     def flush(self) -> bool:
         """Move what was collected into lines; called by the frame timer. True while something streams."""
         if not self.size or not len(self._turns):
             return self.streaming
-        place = self._place()
+        held = self._port.hold()
         changed = self._turns.flush()
         for index, first in changed:
             strips = self._strips.get(index, {})
             for row in [row for row in strips if row >= first]:
                 del strips[row]
         if changed:
-            self._restore(place)
-            self._after_growth(changed)
+            self._after_growth(held, changed)
         if not self.streaming:
             self._update_scrollbar()
         return self.streaming
@@ -264,70 +261,54 @@ class Transcript(ScrollView, can_focus=True):
         live = self._turns.latest_live(side)
         return live.latest_words(width) if live is not None else ""
 
+    def _index_of(self, turn: Turn) -> list[int]:
+        index = self._turns.index_of(turn.id)
+        return [] if index is None else [index]
+
     def _wake(self) -> None:
         if self._frames is not None:
             self._frames.wake()
 
-    def _after_growth(self, changed: list[tuple[int, int]]) -> None:
+    def _after_growth(self, held: Held | None, changed: list[tuple[int, int]]) -> None:
         """Follow, or stay and say so; repaint from the first row that changed."""
-        before = self._top
-        if self._following:
-            self._top = self._end()
-        self._fill()
-        if not self._following and self._is_more_below(changed[-1][0]):
+        before = self._port.top
+        self._stay(held)
+        if not self._following and self._port.goes_on_below(changed[-1][0]):
             self._set_new_below(now=True)
-        if self._top != before:
+        if self._port.top != before:
             self.refresh()
             return
-        top = self._turns.row_of(self._top)
-        first = min(self._turns.row_of(Spot(index, row)) for index, row in changed) - top
-        height = self._height
-        if first < height:
-            self.refresh(Region(0, max(0, first), self.size.width, height - max(0, first)))
+        first = min(self._turns.row_of(Spot(index, row)) for index, row in changed) - self._port.first_row
+        if first < self._port.height:
+            self.refresh(Region(0, max(0, first), self.size.width, self._port.height - max(0, first)))
 
-    def _is_more_below(self, index: int) -> bool:
-        """Whether a turn goes on below the view."""
-        return bool(self._rows) and Spot(index, self._turns.heights[index] - 1) > self._rows[-1]
-
-    def _changed(self, change: Callable[[], object], turn_id: int) -> None:
-        """Change one turn, and keep the text in view where it is."""
-        place = self._place()
+    def _changed(self, change: Callable[[], object], turns: Iterable[int]) -> None:
+        """Change turns, and keep the text in view where it is."""
+        held = self._port.hold()
         change()
-        index = self._turns.index_of(turn_id)
-        if index is not None:
+        for index in turns:
             self._strips.pop(index, None)
-        self._restore(place)
-        if self._following:
-            self._top = self._end()
-        self._fill()
+        self._stay(held)
         self.refresh()
 
-    def _place(self) -> tuple[Spot, Part, int, int] | None:
-        """What stands at the top of the view, in words that survive a change of its turn."""
-        if not self.size or not len(self._turns):
-            return None
-        block = self._turns.block(self._top.turn)
-        part, at = block.place(self._top.row)
-        return self._top, part, at, block.lines_of(part)
-
-    def _restore(self, place: tuple[Spot, Part, int, int] | None) -> None:
-        """Put the same line at the top again."""
-        if place is None:
-            return
-        spot, part, at, _ = place
-        self._top = Spot(spot.turn, self._turns.block(spot.turn).row_of(Place(part, at)))
-        self._top = self._turns.walk(self._top, 0)
+    def _stay(self, held: Held | None) -> None:
+        """After a change: at the end if it is followed, else where the reader was."""
+        if self._following:
+            self._port.show_end()
+        else:
+            self._port.restore(held)
+        self._shown()
 
     # Layout
 
     def on_resize(self) -> None:
         """Another width lays out anew what is in view; another height only shows more or less."""
+        held = self._port.hold()
+        self._port.height = self.scrollable_content_region.height
         if self._turns.view.layout.width != self.outer_size.width:
             self._lay_out()
-        elif self._following:
-            self._show_end()
         else:
-            self._fill()
+            self._stay(held)
             self.refresh()
 
     def _view(self) -> View:
@@ -336,19 +317,15 @@ class Transcript(ScrollView, can_focus=True):
 
     def _lay_out(self) -> None:
         """Lay the turns in view out anew, with the same text at the top."""
-        place = self._place()
+        held = self._port.hold()
         self._turns.lay_out(self._view())
         self._strips.clear()
         self._unselect()
-        if self._following or place is None:
-            self._show_end()
-            return
-        spot, part, at, lines = place
-        block = self._turns.block(spot.turn)
-        now = block.lines_of(part)
-        at = min(at * now // lines, now - 1) if at > 0 and lines > 0 and now > 0 else min(at, 0)
-        self._top = self._turns.walk(Spot(spot.turn, max(0, block.row_of(Place(part, at)))), 0)
-        self._fill()
+        if self._following:
+            self._port.show_end()
+        else:
+            self._port.restore(held, in_proportion=True)
+        self._shown()
         self.refresh()
 
     def _unselect(self) -> None:
@@ -356,52 +333,14 @@ class Transcript(ScrollView, can_focus=True):
         if self.is_mounted and self.text_selection is not None:
             self.screen.clear_selection()
 
-    @property
-    def _height(self) -> int:
-        return self.scrollable_content_region.height
-
-    def _show_end(self) -> None:
-        self._top = self._end()
-        self._fill()
-        self.refresh()
-
-    def _end(self) -> Spot:
-        """The top row when the last row is at the bottom."""
-        count = len(self._turns)
-        if not count or not self._height:
-            return Spot(0, 0)
-        last = Spot(count - 1, self._turns.measured(count - 1) - 1)
-        return self._turns.walk(last, 1 - self._height)
-
-    def _fill(self) -> None:
-        """Measure what is in view from the top on, and tell Textual where that is."""
-        height = self._height
-        if not height:
-            return
-        if not len(self._turns):
-            self._rows, self._top = [], Spot(0, 0)
-        else:
-            bottom = self._turns.walk(self._top, height - 1)
-            if self._turns.row_of(bottom) - self._turns.row_of(self._top) < height - 1:
-                self._top = self._turns.walk(bottom, 1 - height)
-            self._rows = self._rows_from_top(height)
-        in_view = {spot.turn for spot in self._rows}
+    def _shown(self) -> None:
+        """Other rows are in view, or there are more of them: let go of old strips, and tell Textual where that is."""
+        in_view = set(self._port.turns_in_view)
         for index in [index for index in self._strips if index not in in_view]:
             del self._strips[index]
-        if self._new_below and not self._is_more_below(len(self._turns) - 1):
+        if self._new_below and not self._port.rows_below:
             self._set_new_below(now=False)
         self._tell_scroll()
-
-    def _rows_from_top(self, height: int) -> list[Spot]:
-        rows: list[Spot] = []
-        turn, row = self._top
-        while len(rows) < height and turn < len(self._turns):
-            if row >= self._turns.measured(turn):
-                turn, row = turn + 1, 0
-            else:
-                rows.append(Spot(turn, row))
-                row += 1
-        return rows
 
     # Scrolling
 
@@ -413,27 +352,21 @@ class Transcript(ScrollView, can_focus=True):
     def follow(self) -> None:
         """Go to the newest text and follow it."""
         self._set_following(now=True)
-        self._show_end()
+        self._port.show_end()
+        self._shown()
+        self.refresh()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """A person scrolled: go there by exact rows as far as they are near, by guessed heights otherwise."""
-        if not len(self._turns) or not self._height:
-            return
-        target = round(new_value)
-        by = target - self._turns.row_of(self._top)
-        if target >= self.max_scroll_y:
-            self._top = self._end()
-        elif abs(by) <= 2 * self._height:
-            self._top = self._turns.walk(self._top, by)
-        else:
-            self._top = Spot(*self._turns.heights.at(target))
-        self._after_scroll(down=new_value > old_value)
+        if self._port.height:
+            self._port.show_row(round(new_value))
+            self._scrolled(down=new_value > old_value)
 
-    def _after_scroll(self, *, down: bool) -> None:
-        self._fill()
-        left = self._turns.heights.total - self._turns.row_of(self._top) - self._height
+    def _scrolled(self, *, down: bool) -> None:
+        self._shown()
+        below = self._port.rows_below
         # Going up always leaves the end: otherwise the next frame would take the reader back.
-        self._set_following(now=down and left <= FOLLOW_WITHIN if left > 0 else True)
+        self._set_following(now=not below or (down and below <= FOLLOW_WITHIN))
         self.refresh()
 
     def _tell_scroll(self) -> None:
@@ -442,9 +375,8 @@ class Transcript(ScrollView, can_focus=True):
         Assigning `virtual_size` would lay out and repaint the whole screen with every new line; see the tests that
         hold this against the pinned version.
         """
-        size = Size(self.size.width, self._turns.heights.total if len(self._turns) else 0)
-        row = self._turns.row_of(self._top) if len(self._turns) else 0
-        self.set_reactive(Transcript.virtual_size, size)
+        row = self._port.first_row
+        self.set_reactive(Transcript.virtual_size, Size(self.size.width, self._turns.heights.total))
         self.set_reactive(Transcript.scroll_y, row)
         self.set_reactive(Transcript.scroll_target_y, row)
         if not (self.streaming and self._following) or time.monotonic() - self._bar_painted > SCROLLBAR_EVERY:
@@ -470,7 +402,7 @@ class Transcript(ScrollView, can_focus=True):
     def _set_new_below(self, *, now: bool) -> None:
         if now != self._new_below:
             self._new_below = now
-            self.refresh(Region(0, max(0, self._height - 1), self.size.width, 1))
+            self.refresh(Region(0, max(0, self._port.height - 1), self.size.width, 1))
 
     def action_scroll_end(self) -> None:
         """To the newest text."""
@@ -478,13 +410,12 @@ class Transcript(ScrollView, can_focus=True):
 
     def action_scroll_home(self) -> None:
         """To the first question."""
-        self._go(Spot(0, 0))
+        self._port.show(Spot(0, 0))
+        self._scrolled(down=False)
 
     def action_question(self, step: int) -> None:
         """To a question before or after the one at the top of the view."""
-        if not len(self._turns):
-            return
-        turn, row = self._top
+        turn, row = self._port.top
         if step < 0 and row <= 1:
             turn -= 1
         elif step > 0:
@@ -492,12 +423,8 @@ class Transcript(ScrollView, can_focus=True):
         if turn >= len(self._turns):
             self.follow()
         else:
-            self._go(Spot(max(0, turn), 1 if turn >= 0 else 0))
-
-    def _go(self, spot: Spot) -> None:
-        if len(self._turns):
-            self._top = self._turns.walk(spot, 0)
-            self._after_scroll(down=False)
+            self._port.show(Spot(max(0, turn), 1 if turn >= 0 else 0))
+            self._scrolled(down=False)
 
     # Sides, folds, copies
 
@@ -522,59 +449,40 @@ class Transcript(ScrollView, can_focus=True):
 
     def action_thinking(self) -> None:
         """Show the thinking of the turns in view, or fold it if it is shown."""
-        shown = any(self._turns.folds(index).thinking for index in self._turns_in_view())
+        shown = any(self._turns.folds(index).thinking for index in self._port.turns_in_view)
         self._fold(lambda index: self._turns.folds(index)._replace(thinking=not shown))
 
     def action_whole_question(self) -> None:
         """Show long questions in view as a whole, or fold them."""
-        shown = any(self._turns.folds(index).question for index in self._turns_in_view())
+        shown = any(self._turns.folds(index).question for index in self._port.turns_in_view)
         self._fold(lambda index: self._turns.folds(index)._replace(question=not shown))
 
     def _fold(self, folds: Callable[[int], Folds]) -> None:
-        place = self._place()
-        for index in self._turns_in_view():
-            self._turns.unfold(index, folds(index))
-            self._strips.pop(index, None)
-        self._restore(place)
-        if self._following:
-            self._top = self._end()
-        self._fill()
-        self.refresh()
+        turns = self._port.turns_in_view
 
-    def _turns_in_view(self) -> list[int]:
-        return list(dict.fromkeys(spot.turn for spot in self._rows))
+        def unfold() -> None:
+            for index in turns:
+                self._turns.unfold(index, folds(index))
+
+        self._changed(unfold, turns)
 
     def action_copy(self) -> None:
         """Copy the selection; else the newest answer in view as the model wrote it, of the picked side or both."""
         if self.text_selection is not None and (selected := self.get_selection(self.text_selection)) is not None:
             self.post_message(self.CopyRequested(selected[0], "the selection"))
             return
-        copies = self._newest_answers()
+        copies = newest_answers(self._newest_turns(), self._copied_sides())
         if copies:
             text = "\n\n".join(copied.text for copied in copies)
             self.post_message(self.CopyRequested(text, " and ".join(copied.what for copied in copies)))
 
-    def _newest_answers(self) -> list[Copied]:
-        for index in reversed(self._turns_in_view()):
-            turn = self._turns.turn(index)
-            replies = [turn.latest(side) for side in self._copied_sides()]
-            found = [answer_source(reply, turn.seq) for reply in replies if reply is not None and reply.text]
-            if found:
-                return found
-        return []
-
     def action_copy_code(self) -> None:
         """Copy the last code block of the newest answer in view; again: the one before it."""
-        for index in reversed(self._turns_in_view()):
-            turn = self._turns.turn(index)
-            for side in reversed(self._copied_sides()):
-                reply = turn.latest(side)
-                back = self._code_back[1] + 1 if self._code_back and reply and self._code_back[0] == reply.id else 0
-                copied = code_source(reply, back) if reply is not None else None
-                if reply is not None and copied is not None:
-                    self._code_back = (reply.id, back)
-                    self.post_message(self.CopyRequested(*copied))
-                    return
+        if (copied := self._code.next(self._newest_turns(), self._copied_sides())) is not None:
+            self.post_message(self.CopyRequested(*copied))
+
+    def _newest_turns(self) -> Iterator[Turn]:
+        return (self._turns.turn_so_far(index) for index in reversed(self._port.turns_in_view))
 
     def _copied_sides(self) -> list[Side]:
         return [self._picked] if self._picked is not None else list(self._turns.view.layout.columns)
@@ -603,9 +511,9 @@ class Transcript(ScrollView, can_focus=True):
 
     def _placed_at(self, x: int, y: int) -> tuple[Spot, Placed, int] | None:
         """The line at a place of the view, and which of its characters."""
-        if not 0 <= y < len(self._rows):
+        if not 0 <= y < len(self._port.rows):
             return None
-        spot = self._rows[y]
+        spot = self._port.rows[y]
         row = self._turns.block(spot.turn).row(spot.row)
         placed = next((each for each in reversed(row) if x >= each.x - 1), row[0] if row else None)
         if placed is None or placed.at < 0:
@@ -644,19 +552,19 @@ class Transcript(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """A row as the mouse sees it: every character knows its place. Not used for painting."""
         width = self.size.width
-        if not 0 <= y < len(self._rows):
+        if not 0 <= y < len(self._port.rows):
             return Strip.blank(width)
-        spot = self._rows[y]
+        spot = self._port.rows[y]
         return with_offsets(self._turns.block(spot.turn).row(spot.row), width, row_number(spot))
 
     def _strip(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         painter = self._painter = self._painter or self._new_painter()
-        if self._new_below and y == self._height - 1:
+        if self._new_below and y == self._port.height - 1:
             return self._filtered(painter.notice(NEW_TEXT, width))
-        if not 0 <= y < len(self._rows):
+        if not 0 <= y < len(self._port.rows):
             return self._filtered(painter.row([], width, None))
-        spot = self._rows[y]
+        spot = self._port.rows[y]
         strips = self._strips.setdefault(spot.turn, {})
         strip = strips.get(spot.row)
         if strip is None:
