@@ -21,7 +21,7 @@ LONGEST_QUERY = 1_000
 """Characters; more is a paste, and its beginning is looked for."""
 MOST_TERMS = 24
 PREFIX_LETTERS = 3
-"""Letters from which on the last word may be unfinished: of these the index has a list of its own."""
+"""Letters from which on a word may be unfinished, if the caller says nothing else."""
 
 _PIECE = re.compile(r'(?P<minus>-)?(?:"(?P<phrase>[^"]*)(?P<closed>"?)|(?P<word>[^\s"]+))')
 
@@ -58,16 +58,13 @@ class Query:
         return f"(({wanted}) NOT ({' OR '.join(term.expression for term in self.excluded)}))"
 
     @property
-    def pattern(self) -> re.Pattern[str]:
-        """Finds what was looked for in a folded text; empty strings when nothing was."""
-        terms = dict.fromkeys(term for choice in self.choices for term in choice)
-        # The longest first: of two terms that begin alike, the whole phrase is to be found.
-        sources = sorted((_source(term) for term in terms), key=len, reverse=True)
-        return re.compile("|".join(sources))
+    def terms(self) -> tuple[Term, ...]:
+        """All that is looked for, once each."""
+        return tuple(dict.fromkeys(term for choice in self.choices for term in choice))
 
 
-def parse(text: str) -> Query:
-    """Read what was typed. Never raises."""
+def parse(text: str, prefix_letters: int = PREFIX_LETTERS) -> Query:
+    """Read what was typed; words of fewer letters than that are taken as finished. Never raises."""
     choices: list[list[Term]] = [[]]
     excluded: list[Term] = []
     negated = False
@@ -83,14 +80,15 @@ def parse(text: str) -> Query:
             case _, minus:
                 leave_out = negated or minus is not None
                 negated = False
-                for term in _terms(piece, last=piece.end() == len(text) and not leave_out):
+                last = piece.end() == len(text) and not leave_out
+                for term in _terms(piece, last, prefix_letters):
                     if taken < MOST_TERMS:
                         (excluded if leave_out else choices[-1]).append(term)
                         taken += 1
     return Query(tuple(tuple(choice) for choice in choices if choice), tuple(excluded))
 
 
-def _terms(piece: re.Match[str], *, last: bool) -> Iterator[Term]:
+def _terms(piece: re.Match[str], last: bool, prefix_letters: int) -> Iterator[Term]:
     """The term of a phrase or of what stands between blanks; none where there is no word in it."""
     word = piece["word"]
     said = words(piece["phrase"] if word is None else word)
@@ -98,22 +96,8 @@ def _terms(piece: re.Match[str], *, last: bool) -> Iterator[Term]:
         return
     star = word is not None and word.endswith("*")
     growing = star or (last and not piece["closed"] and _ends_in_letter(piece[0]))
-    yield Term(tuple(said), growing and len(said[-1]) >= PREFIX_LETTERS and not is_unspaced(said[-1]))
+    yield Term(tuple(said), growing and len(said[-1]) >= prefix_letters and not is_unspaced(said[-1]))
 
 
 def _ends_in_letter(text: str) -> bool:
     return re.search(rf"(?:{SPACED_LETTER}|[{MARKS}])\Z", text) is not None
-
-
-def _source(term: Term) -> str:
-    """A regular expression for a term; between the words may stand whatever is no letter."""
-    pieces = []
-    for word in term.words:
-        if is_unspaced(word):
-            pieces.append(re.escape(word))
-        else:
-            letters = "".join(f"{re.escape(letter)}[{MARKS}]*" for letter in word)
-            pieces.append(f"(?<!{SPACED_LETTER}){letters}(?!{SPACED_LETTER})")
-    if term.unfinished:
-        pieces[-1] = pieces[-1].removesuffix(f"(?!{SPACED_LETTER})") + f"(?:{SPACED_LETTER}|[{MARKS}])*"
-    return r"[\W_]*".join(pieces)
