@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,8 +25,9 @@ def program(tmp_path: Path) -> Program:
 
 
 @pytest.fixture
-def store(program: Program) -> Store:
-    return Store.open(program.data / "duologue.db")
+def store(program: Program) -> Iterator[Store]:
+    with closing(Store.open(program.data / "duologue.db")) as store:
+        yield store
 
 
 def asked(store: Store, prompt: str, *, confidential: bool = False, at: datetime = BORN) -> str:
