@@ -453,3 +453,18 @@ def test_size_is_counted_in_bytes() -> None:
     assert not is_large(line * 3)
     assert is_large(line * 4)
     assert not is_large("ab\n" * (LARGE_BYTES // 3))
+
+
+async def test_the_cursor_stands_still_and_goes_with_the_focus() -> None:
+    app = Desk(Prompt())
+    async with app.run_test() as pilot:
+        app.prompt.draft = "at rest"
+        await pilot.pause()
+        focused = app.prompt.render_line(0)
+        assert not app.prompt.cursor_blink
+        app.query_one("#rest").focus()
+        await pilot.pause()
+        assert app.prompt.render_line(0) != focused
+        app.prompt.focus()
+        await pilot.pause()
+        assert app.prompt.render_line(0) == focused

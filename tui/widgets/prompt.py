@@ -174,6 +174,8 @@ class Prompt(TextArea):
         self._pastes_are_marked = False
         super().__init__(id=id, classes=classes, highlight_cursor_line=False, placeholder=self._resting_placeholder)
         self.set_reactive(Prompt.compose_mode, compose_mode)
+        # Each blink lays the whole box out anew: it is nearly all that the program would do at rest.
+        self.set_reactive(Prompt.cursor_blink, False)
 
     # What the screen sets
 
