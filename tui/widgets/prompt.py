@@ -175,7 +175,7 @@ class Prompt(TextArea):
         super().__init__(id=id, classes=classes, highlight_cursor_line=False, placeholder=self._resting_placeholder)
         self.set_reactive(Prompt.compose_mode, compose_mode)
         # Each blink lays the whole box out anew: it is nearly all that the program would do at rest.
-        self.set_reactive(Prompt.cursor_blink, False)
+        self.cursor_blink = False
 
     # What the screen sets
 
