@@ -46,6 +46,20 @@ this machine.
    "sides": {"left": null or {"model", "served_model", "digest", "locality", "outcome", "variant", "text", "thinking",
              "receipt": {...}, "error": null or {"kind", "message"}, "note", "demo"}, "right": ...}}
 """
+_SEARCH_EXAMPLES = """\
+examples:
+  duologue search tenant lease            both words, in any order; the last one may be unfinished
+  duologue search '"the lease"' NOT draft  a phrase; what has `draft` in it is left out
+  duologue search 'lease OR rent'         one or the other; AND, OR and NOT are in capitals
+
+Prompts, titles and the answers of both sides are searched; up to 500 places come best first, of more the newest do.
+The exit code is 0 when something was found and 1 when nothing was.
+
+--json prints one document, in ASCII:
+  {"hits": [{"session", "title", "turn", "where": "title" or "prompt" or "left" or "right", "model", "asked",
+             "confidential", "snippet", "found": [[FROM, TO], ...] in the snippet}, ...],
+   "more": BOOL, "unindexed_turns": N}
+"""
 _OF_COMMAND = "command_"
 """Options that exist both before and after a command are told apart: argparse would let one overwrite the other."""
 _KEY_ON_COMMAND_LINE = (
@@ -109,6 +123,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_key(commands)
     _add_models(commands)
     _add_sessions(commands)
+    _add_search(commands)
     _add_doctor(commands)
     return parser
 
@@ -193,6 +208,20 @@ def _add_sessions(commands: Commands) -> None:
     showing = _command_parser(actions, "show", "print a saved session, both sides")
     showing.add_argument("id", metavar="ID", help="the beginning of its id is enough")
     _add_json(showing)
+
+
+def _add_search(commands: Commands) -> None:
+    parser = _command_parser(commands, "search", "find words in saved sessions", _SEARCH_EXAMPLES)
+    parser.add_argument("query", metavar="QUERY", nargs="+", help="the words to look for")
+    parser.add_argument("--limit", type=_positive, default=50, metavar="N", help="at most N places (50)")
+    parser.add_argument("--thinking", action="store_true", help="look into what models thought, too")
+    parser.add_argument(
+        "--confidential",
+        action="store_true",
+        dest=f"{_OF_COMMAND}confidential",
+        help="look into confidential sessions, too",
+    )
+    _add_json(parser)
 
 
 def _add_doctor(commands: Commands) -> None:

@@ -82,6 +82,16 @@ def _command(arguments: Namespace, wiring: Wiring, output: Output) -> ExitCode:
             if arguments.action == "show":
                 return sessions.show(wiring, output, arguments.id, as_json=arguments.json)
             return sessions.list_all(wiring, output, limit=arguments.limit, as_json=arguments.json)
+        case "search":
+            from tui.commands import search
+
+            wanted = search.Wanted(
+                query=" ".join(arguments.query),
+                limit=arguments.limit,
+                thinking=arguments.thinking,
+                confidential=arguments.confidential,
+            )
+            return search.run(wiring, output, wanted, as_json=arguments.json)
         case "doctor":
             from tui.commands import doctor
 

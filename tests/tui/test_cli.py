@@ -27,7 +27,7 @@ def test_help_has_examples_and_every_exit_code(program: Program) -> None:
         assert f"{code:>3}  {words}" in ended.out
 
 
-@pytest.mark.parametrize("command", ["ask", "key", "models", "sessions", "doctor"])
+@pytest.mark.parametrize("command", ["ask", "key", "models", "sessions", "search", "doctor"])
 def test_each_command_has_help(program: Program, command: str) -> None:
     ended = program.run(command, "--help")
 

@@ -24,7 +24,7 @@ from tui.rendering.safe_text import clean
 from tui.words import model_name, side_name
 
 _LONGEST_MESSAGE = 2000
-_DIM, _PLAIN = "\x1b[2m", "\x1b[22m"
+_DIM, _BOLD, _PLAIN = "\x1b[2m", "\x1b[1m", "\x1b[22m"
 
 
 class OutputLost(Exception):
@@ -75,6 +75,10 @@ class Output:
     def aside(self, text: str) -> None:
         """Write a line that is less than the text around it."""
         self.line(f"{_DIM}{text}{_PLAIN}" if self._dims else text)
+
+    def strong(self, text: str) -> str:
+        """Clean text that is to stand out."""
+        return f"{_BOLD}{text}{_PLAIN}" if self._dims else text
 
     def foreign(self, text: str) -> str:
         """Text of models, files and other people, as it may be written here."""
