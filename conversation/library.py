@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from backends import Connector
 from conversation.engine import Conversation, Surroundings
-from storage import RequestRecord, Session, SessionSummary, Side, Turn, TurnSize
+from storage import Found, RequestRecord, Session, SessionSummary, Side, Turn, TurnSize
 from storage.store import Store
 from storage.thread import StoreThread
 
@@ -58,6 +58,13 @@ class Library:
     def ordinary_summaries(self, limit: int) -> Sequence[SessionSummary]:
         """The last sessions that are not confidential, newest first: for places that show them unasked."""
         return self._store.reader.sessions(limit=limit, confidential=False)
+
+    async def search(self, query: str, *, limit: int = 50, offset: int = 0) -> Found | None:
+        """Where `query` is found in ordinary sessions; None if a newer search was asked for meanwhile.
+
+        Off the event loop: over a large store it takes longer than a frame. Raises `StoreError`.
+        """
+        return await self._store.search(query, limit=limit, offset=offset)
 
     @property
     def kept(self) -> bool:
