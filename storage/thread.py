@@ -2,8 +2,9 @@
 
 What is asked for happens in the order in which it was asked. Text of running answers is only put on a list by
 `append`, which costs the event loop next to nothing; a timer of this thread, not a check per token, writes it down
-every `flush_seconds`, so that a killed program loses at most that much. Text that cannot be written (a locked file, a
-full disk) stays in memory and is tried again; a reply is never settled without it.
+every `flush_seconds`, so that a killed program loses at most that much. What nobody waits for and cannot be written
+now (a locked file, a full disk), text and outcomes alike, stays in memory and is tried again; a reply is never
+settled without its text.
 
 When there is nothing to do and no text waits, the thread works on the search index, a short step at a time.
 """
@@ -86,7 +87,8 @@ class StoreThread:
 
         Once asked for it happens, even if the caller is cancelled meanwhile. Raises `StoreError`.
         """
-        future = self._ask(function, *args, **kwargs)
+        needs_all_text = function == Store.settle_reply
+        future = self._ask(lambda store: function(store, *args, **kwargs), needs_all_text=needs_all_text)
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
@@ -94,8 +96,15 @@ class StoreThread:
             raise
 
     def post(self, function: Callable[Concatenate[Store, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Call a method of `Store` in the thread, in order, without waiting; its failure goes to `on_problem`."""
-        self._ask(function, *args, **kwargs).add_done_callback(self._report_failure)
+        """Call a method of `Store` in the thread, in order, without waiting; its failure goes to `on_problem`.
+
+        While the file is locked or the disk is full, it is tried again until it is done or the store closes.
+        """
+        needs_all_text = function == Store.settle_reply
+        future = self._ask(
+            lambda store: function(store, *args, **kwargs), needs_all_text=needs_all_text, can_wait=True
+        )
+        future.add_done_callback(self._report_failure)
 
     def append(self, reply_id: int, text: str, *, thinking: bool = False) -> None:
         """Take the next piece of a running answer; it is written down within `flush_seconds`."""
@@ -150,19 +159,18 @@ class StoreThread:
             self._thread.join(_CLOSE_SECONDS)
         self._tell()  # what the event loop has not told, blocked as it was by this, or ended
 
-    def _ask(self, function: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+    def _ask(self, function: Callable[[Store], R], *, needs_all_text: bool, can_wait: bool = False) -> Future[R]:
         future: Future[R] = Future()
         # Running from the start: a caller's cancellation then leaves the work, and its place in the queue, alone.
         future.set_running_or_notify_cancel()
 
         def work(store: Store) -> None:
-            future.set_result(function(store, *args, **kwargs))
+            future.set_result(function(store))
 
         if self._closing or not self._thread.is_alive():
             future.set_exception(_not_open())
         else:
-            needs_all_text = function == Store.settle_reply
-            self._writer.queue.put(_Call(work, future.set_exception, needs_all_text=needs_all_text))
+            self._writer.queue.put(_Call(work, future.set_exception, needs_all_text, can_wait))
         return future
 
     def _serve(self) -> None:
@@ -208,6 +216,8 @@ class _Call:
     fail: Callable[[Exception], None]
     needs_all_text: bool
     """True: not to be done while text of answers is still unwritten."""
+    can_wait: bool
+    """True: nobody waits for it, so that it is tried again where only the moment is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +252,8 @@ class _Writer:
         self._appended: deque[tuple[int, str, bool]] = deque()
         self._timer_asked = False
         self._unwritten: dict[int, _Unwritten] = {}
+        self._put_off: deque[_Call] = deque()
+        """What is to be tried again, in its order."""
         self._due: float | None = None
         self._reported: type[StoreError] | None = None
         self._index_behind = True
@@ -280,7 +292,9 @@ class _Writer:
                 case _Call() as call:
                     self._perform(store, call)
                 case _Stop():
-                    self._flush(store)
+                    problem = self._flush(store)
+                    while problem is not None and self._put_off:
+                        self._put_off.popleft().fail(problem)
                     self._index_what_was_said(store)
                     return
                 case never:
@@ -310,14 +324,30 @@ class _Writer:
     def _perform(self, store: Store, call: _Call) -> None:
         # Text first, so that work finds what was appended before it.
         problem = self._flush(store)
-        if problem is not None and call.needs_all_text:
+        if problem is None or not (call.needs_all_text or call.can_wait):
+            problem = self._done(store, call)
+        elif not call.can_wait:
             call.fail(problem)
-            return
+        if problem is not None and call.can_wait:
+            self._put_off.append(call)
+            self._try_again_after(problem)
+        self._index_behind = True
+
+    def _done(self, store: Store, call: _Call) -> StoreError | None:
+        """Do it; the problem if it is to be done later."""
         try:
             self._with_room(store, lambda: call.work(store))
         except Exception as error:  # noqa: BLE001 - bugs too belong to whoever asked, and the thread goes on for others
+            if call.can_wait and isinstance(error, Locked | DiskFull):
+                return error
             call.fail(error)
-        self._index_behind = True
+        return None
+
+    def _try_again_after(self, problem: StoreError) -> None:
+        self._due = time.monotonic() + self._flush_seconds
+        if self._reported is not type(problem):
+            self._reported = type(problem)
+            self._report(problem)
 
     def _index(self, store: Store) -> None:
         """One step; what cannot be done now is left until something else was asked for."""
@@ -340,9 +370,24 @@ class _Writer:
             pass  # nothing is lost: the next start goes on
 
     def _flush(self, store: Store) -> StoreError | None:
-        """Write down the text that came; the problem if that could not be done, and then try again later."""
+        """Write down the text that came and what was put off; the problem if that could not be done.
+
+        Then it is tried again later.
+        """
         self._timer_asked = False  # before taking: what comes now either is taken or asks anew
         self._due = None
+        problem = self._write_text(store)
+        while problem is None and self._put_off:
+            problem = self._done(store, self._put_off[0])
+            if problem is None:
+                self._put_off.popleft()
+        if problem is None:
+            self._reported = None
+        else:
+            self._try_again_after(problem)
+        return problem
+
+    def _write_text(self, store: Store) -> StoreError | None:
         parts = self._take()
         if not parts:
             return None
@@ -351,13 +396,8 @@ class _Writer:
         except AlreadySettled as error:
             self._report(error)
         except StoreError as error:
-            self._due = time.monotonic() + self._flush_seconds
-            if self._reported is not type(error):
-                self._reported = type(error)
-                self._report(error)
             return error
         self._unwritten.clear()
-        self._reported = None
         return None
 
     def _take(self) -> list[Part]:

@@ -234,6 +234,41 @@ async def test_text_waits_in_memory_while_the_file_is_locked(path: Path) -> None
     opened.thread.close()
 
 
+async def test_an_outcome_waits_in_memory_while_the_file_is_locked(path: Path) -> None:
+    opened = Opened(path, 0.01)
+    await opened.thread.start()
+    left, right = (await opened.turn()).replies
+    await opened.thread.run(lambda store: store._db._set("busy_timeout", "20"))
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        opened.thread.append(left.id, "one")
+        opened.thread.post(Store.settle_reply, left.id, complete())
+        await until(lambda: bool(opened.problems))
+        opened.thread.post(Store.settle_reply, right.id, complete())
+        other.rollback()
+    reader = opened.thread.reader
+    await until(lambda: reader.reply(right.id).outcome is Outcome.COMPLETE)
+    assert (reader.reply(left.id).outcome, reader.reply(left.id).text) == (Outcome.COMPLETE, "one")
+    assert [type(problem) for problem in opened.problems] == [Locked]  # told once, not with every attempt
+    opened.thread.close()
+
+
+async def test_an_outcome_that_cannot_be_stored_to_the_end_is_told(path: Path) -> None:
+    opened = Opened(path, 0.01)
+    await opened.thread.start()
+    left = (await opened.turn()).replies[0]
+    await opened.thread.run(lambda store: store._db._set("busy_timeout", "20"))
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        opened.thread.post(Store.settle_reply, left.id, complete())
+        opened.thread.close()
+        other.rollback()
+    assert {type(problem) for problem in opened.problems} == {Locked}
+    with closing(Store.open(path)) as store:
+        store.repair_open_replies(later(5))
+        assert store.reply(left.id).outcome is Outcome.INTERRUPTED
+
+
 async def test_a_reply_is_never_settled_without_its_text(path: Path) -> None:
     opened = Opened(path, 3600)
     await opened.thread.start()
