@@ -18,7 +18,7 @@ ESCAPES = {
     "as terminals with the kitty protocol send it": b"\x1b[27u",
     "as a single byte": b"\x1b",
 }
-"""A single byte may be the beginning of another key, so Textual waits 100 ms (`ESCDELAY`) before it is one."""
+"""A single byte may be the beginning of another key. Textual looks whether more has come only every 100 ms."""
 _LONGEST = 10.0
 
 
