@@ -154,10 +154,14 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Generator[None, None, None]:
-        """All or nothing; holds the write lock from its beginning."""
+        """All or nothing; holds the write lock from its beginning.
+
+        Raises `FileGone` when the name means another file or none: SQLite would go on writing into nothing.
+        """
         with self._translated():
             self._connection.execute("BEGIN IMMEDIATE")
         try:
+            self._check_place()
             yield
             with self._translated():
                 self._connection.execute("COMMIT")
@@ -178,8 +182,7 @@ class Database:
         finally:
             self._roll_back()
 
-    def check_place(self) -> None:
-        """Raise `FileGone` when the name means another file or none: SQLite would go on writing into nothing."""
+    def _check_place(self) -> None:
         if self.path is not None and files.identity(self.path) != self._identity:
             raise file_gone(self.place)
 

@@ -45,7 +45,6 @@ class SessionsTable:
 
         Raises `NotFound` for an unknown parent, `FileGone`.
         """
-        self._db.check_place()
         session_id = new_id(created)
         born = rows.time_text(created)
         with self._db.transaction():

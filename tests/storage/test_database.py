@@ -255,7 +255,7 @@ def test_a_newer_file_is_refused_and_left_as_it_is(path: Path) -> None:
     assert (crashed.read_bytes(), files.wal(crashed).read_bytes()) == before
 
 
-def test_a_file_that_vanished_is_noticed_at_the_next_prompt(path: Path) -> None:
+def test_a_file_that_vanished_is_noticed_at_the_next_write(path: Path) -> None:
     session_id = filled(path, turns=1)
     with closing(Store.open(path)) as store:
         turn = store.turns(session_id)[0]
@@ -264,6 +264,9 @@ def test_a_file_that_vanished_is_noticed_at_the_next_prompt(path: Path) -> None:
             lambda: store.open_turn(session_id, "into nothing", NOON, BOTH),
             lambda: store.open_variant(turn.id, BOTH[0], NOON),
             lambda: new_session(store),
+            lambda: store.append_parts([(turn.replies[0].id, "into nothing", "")]),
+            lambda: store.save_draft(session_id, "into nothing"),
+            lambda: store.mark_confidential(session_id, NOON),
         ):
             with pytest.raises(FileGone, match="removed or replaced"):
                 attempt()
