@@ -155,3 +155,17 @@ async def test_the_newest_session_is_the_one_used_last(store: StoreThread) -> No
 async def test_a_stored_name_that_is_none_is_an_error_of_whoever_connects(store: StoreThread) -> None:
     with pytest.raises(SpecError):
         await library(store).resume(await saved(store, "nonsense"))
+
+
+async def test_words_are_found_in_ordinary_sessions_alone(store: StoreThread) -> None:
+    ordinary = await saved(store, title="A lease")
+    secret = await saved(store, title="Another lease", confidential=True)
+    for session in (ordinary, secret):
+        await store.run(Store.open_turn, session, "What of the tenant?", NOON, [])
+    while await store.run(Store.index_step):
+        pass
+
+    for words in ("tenant", "lease"):
+        found = await library(store).search(words)
+        assert found is not None
+        assert [hit.session_id for hit in found.hits] == [ordinary]
