@@ -207,6 +207,11 @@ class DuologueApp(App[int]):
         if self._switching is not None:
             self._do(self._switching.show_saved(), "switch")
 
+    def action_search(self) -> None:
+        """Search in all saved sessions."""
+        if self._switching is not None:
+            self._do(self._switching.show_found(), "switch")
+
     def action_confidential(self) -> None:
         """Fall the latch, after one question."""
         self._do(self._make_confidential(), "switch")
@@ -349,7 +354,7 @@ class DuologueApp(App[int]):
 
 _APP_ACTIONS = frozenset(
     {
-        *("new_session", "sessions", "confidential", "key", "help", "leave"),
+        *("new_session", "sessions", "search", "confidential", "key", "help", "leave"),
         *("models", "model_left", "model_right", "demo"),
     }
 )

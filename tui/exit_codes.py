@@ -22,7 +22,7 @@ class ExitCode(IntEnum):
 
 MEANINGS: dict[ExitCode, str] = {
     ExitCode.OK: "done; every side that was asked has its whole answer",
-    ExitCode.INCOMPLETE: "a side failed or was stopped, a search found nothing, or what was asked for could not be done",
+    ExitCode.INCOMPLETE: "a side failed or was stopped, nothing was found, or what was asked for could not be done",
     ExitCode.USAGE: "the command line, the prompt or an id cannot be used; nothing was sent",
     ExitCode.CONFIGURATION: "the configuration or a configured address cannot be used",
     ExitCode.STORE: "saved conversations cannot be read, or an answer could not be saved",

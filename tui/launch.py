@@ -55,8 +55,9 @@ class World:
         return Services(
             open_library=self.open_library,
             connector=self._wiring.connector,
-            default_left=settings.left or f"claude:{DEFAULT_CLAUDE_MODEL}",
-            default_right=settings.right,
+            configured_left=settings.left,
+            configured_right=settings.right,
+            usual_left=f"claude:{DEFAULT_CLAUDE_MODEL}",
             find_servers_here=self.find_servers_here,
             find_servers=self.find_servers,
             known_claude_models=self._wiring.known_claude_models,

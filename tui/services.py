@@ -61,9 +61,10 @@ class Services:
     """
     connector: Callable[[Side, str], Connector]
     """Raises `SpecError` or `AddressRefused`."""
-    default_left: str
-    default_right: str | None
-    """None: the first model that is found on this machine."""
+    configured_left: str | None
+    configured_right: str | None
+    usual_left: str
+    """Where nothing is configured and there is no session before. The right side then takes the first model found."""
     find_servers_here: Callable[[], Awaitable[Sequence[FoundServer]]]
     """Asks loopback ports and nothing else: for looks that nobody asked for. Raises `AddressRefused`."""
     find_servers: Callable[[], Awaitable[Sequence[FoundServer]]]

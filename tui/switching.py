@@ -43,11 +43,11 @@ class Switching:
         self.show_new(confidential=start.confidential)
 
     def show_new(self, *, confidential: bool) -> None:
-        """A new conversation: the models of the command line, else of the last session, else the configured ones."""
-        start, last = self._services.start, self._library.last_pair()
+        """A new conversation: the models of the command line, else the configured ones, else of the last session."""
+        services, start, last = self._services, self._services.start, self._library.last_pair()
         chosen = {
-            Side.LEFT: start.left or last.get(Side.LEFT) or self._services.default_left,
-            Side.RIGHT: start.right or last.get(Side.RIGHT) or self._services.default_right,
+            Side.LEFT: start.left or services.configured_left or last.get(Side.LEFT) or services.usual_left,
+            Side.RIGHT: start.right or services.configured_right or last.get(Side.RIGHT),
         }
         if start.offline and start.left is None:
             chosen[Side.LEFT] = None
@@ -64,11 +64,33 @@ class Switching:
                 lambda: self._services.local_time(self._services.now()),
             )
         )
-        if chosen is None:
+        if chosen is not None:
+            await self._change_to(chosen)
+
+    async def show_found(self) -> None:
+        """One in which the person finds words, at the turn that has them. Raises `StoreError`."""
+        from tui.screens.search import SearchScreen
+
+        found = await self._app.push_screen_wait(
+            SearchScreen(
+                lambda query, limit, offset: self._library.search(query, limit=limit, offset=offset),
+                lambda: self._services.local_time(self._services.now()),
+            )
+        )
+        if found is None:
             return
-        await self._library.resume(chosen)  # where it cannot be had, the one on screen stays
-        if await self.leave():
-            self._show(await self._library.resume(chosen))
+        session, turn = found
+        shown = self._chat.conversation
+        is_on_screen = shown is not None and shown.session is not None and shown.session.id == session
+        if is_on_screen or await self._change_to(session):
+            self._chat.show_turn(turn)
+
+    async def _change_to(self, session: str) -> bool:
+        await self._library.resume(session)  # where it cannot be had, the one on screen stays
+        if not await self.leave():
+            return False
+        self._show(await self._library.resume(session))
+        return True
 
     async def leave(self) -> bool:
         """Let go of the conversation on screen; asks while it is answering. False: the person stays."""

@@ -48,8 +48,9 @@ class FakeWorld:
         return Services(
             open_library=self.open_library,
             connector=self.connector,
-            default_left=str(self.left.spec) if self.left else "off",
-            default_right=str(self.right.spec) if self.right else None,
+            configured_left=str(self.left.spec) if self.left else None,
+            configured_right=str(self.right.spec) if self.right else None,
+            usual_left="off",
             find_servers_here=self.find_servers,
             find_servers=self.find_servers,
             known_claude_models=lambda: [ModelInfo(parse("claude:claude-opus-5-5"), Locality.CLOUD)],

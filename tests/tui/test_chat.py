@@ -254,6 +254,22 @@ async def test_a_new_session_and_back_to_the_saved_one(run: Run) -> None:
         assert len(world.left.requests) == 1, "opening a saved session asks nobody"
 
 
+async def test_words_are_found_in_a_session_before_and_shown_where_they_stand(run: Run) -> None:
+    world = two_sides("something about tenants", "from here")
+    async with run(world) as (app, pilot):
+        await send(app, pilot, "an old question")
+        await until(lambda: settled(world))
+        await pilot.press("ctrl+n")
+        await until(lambda: "something about tenants" not in screen_lines(app))
+        await pilot.press("ctrl+f")
+        await until(lambda: "Search" in screen_lines(app))
+        await pilot.press(*"tenants")
+        await until(lambda: "an old question" in screen_lines(app) or "something about" in screen_lines(app))
+        await pilot.press("enter")
+        await until(lambda: app.screen is chat(app))
+        await until(lambda: "something about tenants" in screen_lines(app))
+
+
 async def test_a_draft_comes_back_with_its_session(run: Run) -> None:
     world = two_sides()
     async with run(world) as (app, pilot):

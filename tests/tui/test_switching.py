@@ -233,7 +233,7 @@ async def test_a_model_chosen_while_servers_are_looked_for_stays() -> None:
     world.servers = [FoundServer("Ollama", [offered("ollama:found", Locality.THIS_MACHINE)])]
     world.looking = asyncio.Event()
     services = world.services()
-    object.__setattr__(services, "default_right", None)
+    object.__setattr__(services, "configured_right", None)
     app = DuologueApp(services)
     try:
         async with app.run_test(size=(120, 40)) as pilot:

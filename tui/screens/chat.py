@@ -136,6 +136,10 @@ class ChatScreen(Screen[None]):
         self.hide_first_run()
         self.sides_changed()
 
+    def show_turn(self, turn_id: int) -> None:
+        """Bring a turn of this session into view."""
+        self._transcript.show_turn(turn_id)
+
     def sides_changed(self) -> None:
         """The conversation has other models now, or became confidential."""
         conversation = self._require_conversation()

@@ -413,6 +413,13 @@ class Transcript(ScrollView, can_focus=True):
         self._port.show(Spot(0, 0))
         self._scrolled(down=False)
 
+    def show_turn(self, turn_id: int) -> None:
+        """Put the question of this turn at the top of the view; nothing happens if it is not here."""
+        index = self._turns.index_of(turn_id)
+        if index is not None:
+            self._port.show(Spot(index, 1))
+            self._scrolled(down=False)
+
     def action_question(self, step: int) -> None:
         """To a question before or after the one at the top of the view."""
         turn, row = self._port.top
