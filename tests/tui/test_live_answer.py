@@ -126,3 +126,29 @@ def test_a_flush_costs_the_same_after_100_kilobytes(kind: str) -> None:
         costs.append(time.process_time() - begin)
     # The beginning is where a paragraph has grown to its largest open part.
     assert median(costs[-60:]) <= 3 * median(costs[20:80]) + 0.001
+
+
+DEEP = {
+    "quotes": ">" * 500 + " innermost",
+    "lists": "".join("  " * depth + f"- word{depth}\n" for depth in range(60)) + "  " * 60 + "innermost",
+    "mixed": "> - 1. " * 80 + "innermost",
+}
+
+
+@pytest.mark.parametrize("kind", DEEP)
+def test_what_is_nested_too_deeply_is_still_shown(kind: str) -> None:
+    for lines in (render(DEEP[kind], 58), stream(DEEP[kind], 58, [50])):
+        assert "innermost" in "".join(line.text.replace("↪ ", "").strip() for line in lines)
+        assert max(line.width for line in lines) <= 58
+
+
+@pytest.mark.parametrize("piece", ["[", "![", "*a_ ", "[a](", "**a", "`a ", "<a ", "&#", "a_b*", "~~x"])
+def test_markup_that_is_never_closed_does_not_pile_up(piece: str) -> None:
+    answer = LiveAnswer(58)
+    for _ in range(20):
+        answer.feed(piece * (1000 // len(piece)))
+        answer.flush()
+        assert len(answer._tail) < 8000
+    answer.end()
+    text = "".join(line.text for line in answer.lines).replace(" ", "")
+    assert len(text) > 5_000

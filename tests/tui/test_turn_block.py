@@ -7,7 +7,7 @@ import pytest
 from storage import Outcome, Side
 from tests.tui.answers import CODE, LEASE
 from tests.tui.turns import answered, asked, reply, turn
-from tui.rendering.answer import LiveReply
+from tui.rendering.answer import RENDERED_AT_ONCE, LiveReply
 from tui.rendering.layout import Columns, layout_for, left_width
 from tui.rendering.turn_block import Folds, TurnBlock, View
 
@@ -87,3 +87,30 @@ def test_an_empty_answer_says_so() -> None:
 def test_items_of_a_receipt_are_not_torn_in_a_narrow_column() -> None:
     block = TurnBlock(answered(1), view(width=30), Folds(), {})
     assert rows(block)[-2:] == ["0.6 s|0.6 s", "312 tok|312 tok"]
+
+
+def test_a_long_answer_looks_the_same_grown_and_read_again() -> None:
+    text = (LEASE + "\n" + CODE.removesuffix("```rust\nfn main() {\n    let s: List<String> = vec![];\n") + "\n") * 12
+    opened = asked(1, Side.LEFT)
+    live = {11: LiveReply(opened.replies[0])}
+    block = TurnBlock(opened, view(Columns.LEFT), Folds(), live)
+    for start in range(0, len(text), 333):
+        live[11].feed(text[start : start + 333], thinking=False)
+        block.flush()
+    live.clear()
+    done = answered(1, text)
+    block.settle(done)
+    assert rows(block) == rows(TurnBlock(done, view(Columns.LEFT), Folds(), {}))
+    assert len(text) > RENDERED_AT_ONCE
+
+
+def test_an_answer_that_ends_as_other_words_than_arrived_shows_those() -> None:
+    opened = asked(1, Side.LEFT)
+    live = {11: LiveReply(opened.replies[0])}
+    block = TurnBlock(opened, view(Columns.LEFT), Folds(), live)
+    live[11].feed("what came", thinking=False)
+    block.flush()
+    live.clear()
+    block.settle(answered(1, "stored words " * 2000))
+    assert "what came" not in rows(block)
+    assert rows(block)[3].startswith("stored words")

@@ -13,7 +13,8 @@ from tui.rendering.safe_text import clean, one_line
 
 RENDERED_AT_ONCE = 16_000
 """Characters of an answer that are rendered whole when it ends (some 30 ms). A longer one keeps the lines it grew,
-which are the same but for rarities, until it is laid out the next time."""
+which are the same but for rarities: emphasis over thousands of characters, colours of comments in very long code."""
+_PIECE = 2_000
 
 _ERROR = Ink(Role.ERROR)
 _DEMO = Ink(Role.DEMO, bold=True)
@@ -64,7 +65,7 @@ class LiveReply:
             length += len(piece)
             if length > 2 * width:
                 break
-        shown = one_line("".join(reversed(tail)), 10_000)
+        shown = one_line("".join(reversed(tail))[-4 * width :], 4 * width)
         while shown and line([(shown, PLAIN)]).width > width:
             _, _, rest = shown.partition(" ")
             shown = rest or shown[1:]
@@ -86,17 +87,18 @@ class GrowingAnswer(Answer):
 
     def flush(self) -> int:
         """Take what arrived, and return the index of the first line that changed; `len(self)` if none did."""
-        before = len(self.head)
         head = self._head()
         first = self._feed(self._text, self._live.text, 0).flush()
         self.body = self._text.lines
         if head != self.head:
             self.head = head
-            return min(before, len(head), 0)
+            return 0
         return len(head) + first
 
-    def end(self) -> list[Line]:
-        """Take the rest: nothing follows. Returns the lines of the words."""
+    def end(self, text: str) -> list[Line] | None:
+        """Take the rest: nothing follows. Returns the lines of the words, if these are the ones that arrived."""
+        if "".join(self._live.text) != text:
+            return None
         self._feed(self._text, self._live.text, 0).end()
         return self._text.lines
 
@@ -138,7 +140,7 @@ def settled(
     if reply.thinking:
         title = thinking_words(reply)
         head = (
-            _thoughts(f"▾ {title}", render(reply.thinking, width - 2))
+            _thoughts(f"▾ {title}", _whole(reply.thinking, width - 2))
             if unfolded
             else [words(f"▸ {title}", FAINT), BLANK]
         )
@@ -147,8 +149,20 @@ def settled(
     elif grown is not None and len(reply.text) > RENDERED_AT_ONCE:
         body = grown
     else:
-        body = render(reply.text, width)
+        body = _whole(reply.text, width)
     return Answer(head, body, _foot(reply, receipt_items(reply, variants, retry=retry), width, gap=bool(body)))
+
+
+def _whole(text: str, width: int) -> list[Line]:
+    """Render at once, or a long text in pieces as if it streamed: some markup takes a parser time by the square."""
+    if len(text) <= RENDERED_AT_ONCE:
+        return render(text, width)
+    answer = LiveAnswer(width)
+    for start in range(0, len(text), _PIECE):
+        answer.feed(text[start : start + _PIECE])
+        answer.flush()
+    answer.end()
+    return answer.lines
 
 
 def not_asked() -> Answer:

@@ -31,6 +31,8 @@ _RULE = Ink(Role.RULE)
 _QUOTED = Ink(Role.DIM)
 _BULLETS = "•◦▪"
 CODE_INDENT = "  "
+DEEPEST = 40
+"""Levels of nesting; a list takes two. Python's own stack allows some three times as many."""
 NARROWEST_TEXT = 12
 """Cells that nested lists and quotes leave for words."""
 WRAP_MARK = "↪ "
@@ -48,12 +50,17 @@ def parser() -> MarkdownIt:
     """The one parser; loaded with the first answer, not with the program."""
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    return MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST}).enable(["table", "strikethrough"])
 
 
 def parse(source: str, environment: Environment | None = None) -> list[Token]:
-    """Parse cleaned Markdown."""
-    return parser().parse(source, environment)
+    """Parse cleaned Markdown. What is nested too deeply comes as one block of code, because the parser drops it."""
+    from markdown_it.token import Token
+
+    tokens = parser().parse(source, environment)
+    if all(token.level < DEEPEST - 1 for token in tokens):
+        return tokens
+    return [Token("code_block", "code", 0, content=source, map=[0, source.count("\n") + 1])]
 
 
 def render(text: str, width: int) -> list[Line]:

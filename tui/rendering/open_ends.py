@@ -353,13 +353,11 @@ class OpenParagraph:
 def _safe_cut(text: str) -> int:
     """A place in a paragraph before which nothing is open, well before its end; 0 if there is none yet."""
     latest = len(text) - LONG_PARAGRAPH // 4
+    if latest > 2 * LONG_PARAGRAPH:
+        return latest  # what has been open for so long is most likely meant as it stands
     spaces = [found.end() for found in _BETWEEN_WORDS.finditer(text, max(1, latest - 600), latest)]
     for cut in spaces[:-4:-1] or ([latest] if text[latest - 1 : latest + 1].isalnum() else []):
-        tokens = parse("x" + text[:cut])
-        left = (
-            [child.content for child in tokens[1].children or () if child.type == "text"] if len(tokens) > 2 else []
-        )
-        # What has been open for so long is most likely meant as it stands.
-        if cut > 4 * LONG_PARAGRAPH or not any(_OPENING.search(each) for each in left):
+        inline = parse("x" + text[:cut])[1]
+        if not any(_OPENING.search(child.content) for child in inline.children or () if child.type == "text"):
             return cut
     return 0

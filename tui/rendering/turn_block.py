@@ -116,7 +116,7 @@ class TurnBlock:
         for side, answer in self._answers.items():
             reply = turn.latest(side)
             if isinstance(answer, GrowingAnswer) and reply is not None and reply.id not in self._live:
-                self._answers[side] = self._answer(side, answer.end())
+                self._answers[side] = self._answer(side, answer.end(reply.text))
             elif not isinstance(answer, GrowingAnswer):
                 self._answers[side] = self._answer(side)
 
