@@ -87,7 +87,6 @@ class Transcript(ScrollView, can_focus=True):
         & > .transcript--function { text-style: bold; }
         & > .transcript--builtin { color: $accent; }
         & > .transcript--notice { color: $background; background: $quiet; }
-        &.-confidential > .transcript--rule { color: $confidential; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
