@@ -59,6 +59,7 @@ class DuologueApp(App[int]):
         self._library: Library | None = None
         self._switching: Switching | None = None
         self._leaving = False
+        self._signal_loop: asyncio.AbstractEventLoop | None = None
 
     # Life
 
@@ -72,9 +73,16 @@ class DuologueApp(App[int]):
         self._mind_signals()
         self.call_after_refresh(self._begin)
 
+    def end_at_hangup(self) -> bool:
+        """Leave in good order, soon; False: the app does not run. Fit for a signal handler."""
+        if self._signal_loop is None or self._signal_loop.is_closed():
+            return False
+        self._signal_loop.call_soon_threadsafe(self._end_by_signal, signal.SIGHUP)
+        return True
+
     def _mind_signals(self) -> None:
         """Leave in good order when the system asks for it; for a terminal that is gone see `tui.hangup`."""
-        loop = asyncio.get_running_loop()
+        loop = self._signal_loop = asyncio.get_running_loop()
         with suppress(NotImplementedError, RuntimeError):  # Windows has no such handlers, a test's thread neither
             loop.add_signal_handler(signal.SIGTERM, self._end_by_signal, signal.SIGTERM)
 

@@ -30,7 +30,7 @@ def run_app(wiring: Wiring, start: Start, *, keep: bool = True) -> int:
     unmarked_paste.find_unmarked_pastes()
     world = World(wiring, keep=keep)
     app = DuologueApp(world.services(start))
-    end_with_the_terminal(world.close_now)
+    end_with_the_terminal(world.close_now, app.end_at_hangup)
     try:
         app.run()
     finally:

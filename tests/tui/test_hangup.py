@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import sqlite3
 import subprocess
 import sys
+import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,58 +21,89 @@ from tests.engine_fixture import need_the_wheel
 DEADLINE_SECONDS = 40.0
 
 
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"never seen: {what}"
-        time.sleep(0.02)
+class InPty:
+    """The demo in a pseudo-terminal, with some text of an answer on disk."""
 
+    def __init__(self, directory: Path, *, controlling: bool) -> None:
+        self.directory = directory
+        self.ours, self.theirs = pty.openpty()
+        self.attributes = termios.tcgetattr(self.theirs)
+        self.seen = bytearray()
+        os.set_blocking(self.ours, False)
+        self.program = subprocess.Popen(
+            [sys.executable, "-c", RUN, "tty" if controlling else "none"],
+            stdin=self.theirs,
+            stdout=self.theirs,
+            stderr=self.theirs,
+            start_new_session=True,
+            env={
+                **os.environ,
+                "DUOLOGUE_DATA_DIR": str(directory),
+                "DUOLOGUE_CONFIG_DIR": str(directory),
+                "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+                "TERM": "xterm-256color",
+                "COLUMNS": "120",
+                "LINES": "40",
+            },
+        )
 
-@pytest.mark.parametrize("controlling", [True, False], ids=["SIGHUP", "no controlling terminal"])
-def test_the_program_ends_with_its_terminal_and_keeps_what_came(tmp_path: Path, *, controlling: bool) -> None:
-    need_the_wheel()
-    ours, theirs = pty.openpty()
-    program = subprocess.Popen(
-        [sys.executable, "-c", RUN, "tty" if controlling else "none"],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        env={
-            **os.environ,
-            "DUOLOGUE_DATA_DIR": str(tmp_path),
-            "DUOLOGUE_CONFIG_DIR": str(tmp_path),
-            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
-            "TERM": "xterm-256color",
-            "COLUMNS": "120",
-            "LINES": "40",
-        },
-    )
-    os.close(theirs)
-    seen = bytearray()
+    def ask(self) -> None:
+        self.wait_for(lambda: b"DEMO" in self.seen, "the demo sides")
+        os.write(self.ours, b"What are you?\r")
+        self.wait_for(lambda: some_text(self.directory), "text of an answer on disk")
 
-    def reading(condition: Callable[[], object]) -> Callable[[], object]:
-        os.set_blocking(ours, False)
-
-        def read_and_look() -> object:
+    def wait_for(self, condition: Callable[[], object], what: str) -> None:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, f"never seen: {what}"
             try:
-                seen.extend(os.read(ours, 65536))
+                self.seen.extend(os.read(self.ours, 65536))
             except BlockingIOError:
-                pass
-            return condition()
+                time.sleep(0.02)
 
-        return read_and_look
 
+@pytest.fixture(params=[True, False], ids=["SIGHUP", "no controlling terminal"])
+def in_pty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[InPty]:
+    need_the_wheel()
+    running = InPty(tmp_path, controlling=request.param)
     try:
-        wait_for(reading(lambda: b"DEMO" in seen), "the demo sides")
-        os.write(ours, b"What are you?\r")
-        wait_for(reading(lambda: some_text(tmp_path)), "text of an answer on disk")
-        os.close(ours)
-        assert program.wait(timeout=10) == 129
+        running.ask()
+        yield running
     finally:
-        program.kill()
-        program.wait()
-    assert some_text(tmp_path)
+        running.program.kill()
+        running.program.wait()
+        for descriptor in (running.ours, running.theirs):
+            with suppress(OSError):
+                os.close(descriptor)
+
+
+def test_the_program_ends_with_its_terminal_and_keeps_what_came(in_pty: InPty) -> None:
+    os.close(in_pty.theirs)
+    os.close(in_pty.ours)
+    assert in_pty.program.wait(timeout=10) == 129
+    assert some_text(in_pty.directory)
+
+
+@pytest.mark.parametrize("in_pty", [True], indirect=True, ids=["kill"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGHUP, 129), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_the_terminal_as_it_was_and_settles_what_ran(in_pty: InPty, number: int, code: int) -> None:
+    engine = children(in_pty.program.pid)
+    assert engine
+    in_pty.program.send_signal(number)
+    in_pty.wait_for(lambda: in_pty.program.poll() is not None, "the end")
+    assert in_pty.program.returncode == code
+    in_pty.wait_for(lambda: b"\x1b[?1049l" in in_pty.seen, "the way back from the alternate screen")
+    assert termios.tcgetattr(in_pty.theirs) == in_pty.attributes
+    in_pty.wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in engine), "the end of the engine")
+    assert outcomes(in_pty.directory) <= {"interrupted", "complete"}
+
+
+def children(parent: int) -> list[int]:
+    """Process ids of the direct children, from Linux's list of them."""
+    path = Path(f"/proc/{parent}/task/{parent}/children")
+    if not path.exists():
+        pytest.skip("this system does not list children")
+    return [int(pid) for pid in path.read_text().split()]
 
 
 RUN = """
@@ -79,6 +113,15 @@ if sys.argv[1] == "tty":
 from tui.cli import main
 sys.exit(main(["--demo"]))
 """
+
+
+def outcomes(directory: Path) -> set[str]:
+    """What became of the replies."""
+    database = sqlite3.connect(f"file:{directory / 'duologue.db'}?mode=ro", uri=True)
+    try:
+        return {outcome for (outcome,) in database.execute("SELECT outcome FROM replies")}
+    finally:
+        database.close()
 
 
 def some_text(directory: Path) -> int:
