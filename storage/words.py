@@ -2,8 +2,8 @@
 
 SQLite's tokenizer `unicode61` makes words of runs of letters and digits, in any case and without diacritics. Scripts
 that are written without spaces would become one word per sentence, so each of their characters is a word of its own:
-a query of two characters is then two words next to each other, found anywhere in a sentence. That costs a fraction of
-what a second, trigram index would (it was as large as the texts themselves).
+a query of two characters is then two words next to each other, found anywhere in a sentence, and no second index is
+needed.
 
 `spaced` must stay as it is for as long as there are files: to take a text out of an index without content, SQLite
 wants exactly what was put in.

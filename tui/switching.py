@@ -62,6 +62,7 @@ class Switching:
                 self._library.summaries,
                 self._library.count(),
                 lambda: self._services.local_time(self._services.now()),
+                local_time=self._services.local_time,
             )
         )
         if chosen is not None:
@@ -75,6 +76,7 @@ class Switching:
             SearchScreen(
                 lambda query, limit, offset: self._library.search(query, limit=limit, offset=offset),
                 lambda: self._services.local_time(self._services.now()),
+                local_time=self._services.local_time,
             )
         )
         if found is None:
