@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
@@ -11,6 +12,7 @@ from backends.errors import MissingKey
 from conversation.engine import Conversation
 from storage import Outcome, Side, Turn
 from storage.errors import Corrupt
+from storage.store import Store
 from tests.doubles import Hold, ScriptedBackend, answer
 from tests.tui.app_services import FakeWorld
 from tests.tui.screen_text import screen_lines, until
@@ -337,3 +339,22 @@ async def test_a_key_goes_into_the_keyring_and_nowhere_else(run: Run) -> None:
         await pilot.press(*"sk-ant-test", "enter")
         await until(lambda: world.kept_keys == ["sk-ant-test"])
         assert "sk-ant-test" not in screen_lines(app)
+
+
+async def test_ctrl_c_says_what_to_press_instead(run: Run) -> None:
+    async with run(two_sides()) as (app, pilot):
+        await pilot.press("ctrl+c")
+        await until(lambda: "Ctrl+Q quits" in screen_lines(app))
+
+
+async def test_a_program_that_ends_in_mid_answer_has_nothing_to_complain_of(run: Run, tmp_path: Path) -> None:
+    hold = Hold()
+    world = FakeWorld(None, ScriptedBackend("ollama:m", [HERE, TextDelta("so far"), hold]))
+    world.database = tmp_path / "duologue.db"
+    async with run(world) as (app, pilot):
+        await send(app, pilot, "q")
+        await hold.reached.wait()
+    with closing(Store.open(world.database, read_only=True)) as store:
+        [summary] = store.sessions()
+        [reply] = store.turns(summary.session.id)[0].replies
+    assert (reply.outcome, reply.text) == (Outcome.INTERRUPTED, "so far")

@@ -22,6 +22,7 @@ from backends import Connector
 from conversation import estimate
 from conversation.engine import Busy, Conversation, NothingToAsk
 from conversation.library import Library
+from conversation.updates import Update
 from storage import Reply, Side, Turn
 from storage.errors import StoreError
 from tui.actions import ACTIONS, BY_SLASH, parse_slash
@@ -273,23 +274,29 @@ class ChatScreen(Screen[None]):
         await self._opened.wait()
         conversation = self._require_conversation()
         try:
-            await conversation.ask(text, self._live.receive, sides=sides)
+            await conversation.ask(text, self._receive, sides=sides)
         except (Busy, NothingToAsk, StoreError) as problem:
             self.give_back(text)
             self.say(str(problem))
         finally:
-            self._show_banner()
+            if self.app.is_running:
+                self._show_banner()
         self._send_queued(conversation)
 
     async def _retry(self, turn: Turn, side: Side) -> None:
         conversation = self._require_conversation()
         try:
-            await conversation.retry(turn.id, side, self._live.receive)
+            await conversation.retry(turn.id, side, self._receive)
         except (Busy, NothingToAsk, StoreError) as problem:
             self.say(str(problem))
         self._send_queued(conversation)
 
     # Updates
+
+    def _receive(self, update: Update) -> None:
+        """Show what happened; replies that settle because the program ends have nothing to be shown on any more."""
+        if self.app.is_running:
+            self._live.receive(update)
 
     def _turn_started(self) -> None:
         turn = self._live.last_turn
