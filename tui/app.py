@@ -37,6 +37,7 @@ from tui.widgets.first_run import FirstRun
 SIDES = {"left": Side.LEFT, "right": Side.RIGHT}
 EXPECTED = (StoreError, BackendError, SpecError, AddressRefused, NothingToAsk, Busy)
 """Errors whose text is fit to show. Whatever else a worker raises is a bug and ends the program."""
+CTRL_C = "Esc stops the answers; Ctrl+Q quits. Ctrl+C copies what is selected."
 _LAST_SAVE_SECONDS = 1.0
 """How long a signal waits for the draft to be kept."""
 
@@ -83,8 +84,10 @@ class DuologueApp(App[int]):
     def _mind_signals(self) -> None:
         """Leave in good order when the system asks for it; for a terminal that is gone see `tui.hangup`."""
         loop = self._signal_loop = asyncio.get_running_loop()
-        with suppress(NotImplementedError, RuntimeError):  # Windows has no such handlers, a test's thread neither
-            loop.add_signal_handler(signal.SIGTERM, self._end_by_signal, signal.SIGTERM)
+        # The Ctrl+C of a terminal in raw mode is a key; a SIGINT comes from `kill`.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with suppress(NotImplementedError, RuntimeError):  # Windows has no such handlers, nor has a test's thread
+                loop.add_signal_handler(number, self._end_by_signal, number)
 
     def _end_by_signal(self, number: int) -> None:
         self.run_worker(self._end(128 + number), group="leave")
@@ -341,6 +344,10 @@ class DuologueApp(App[int]):
                 self.exit(return_code=0)
         finally:
             self._leaving = False
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C, by Textual's name for it: many press it to get out, or to stop something."""
+        self._chat.say(CTRL_C)
 
     async def action_quit(self) -> None:
         """Textual's own way out takes ours."""

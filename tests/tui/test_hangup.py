@@ -85,7 +85,7 @@ def test_the_program_ends_with_its_terminal_and_keeps_what_came(in_pty: InPty) -
 
 
 @pytest.mark.parametrize("in_pty", [True], indirect=True, ids=["kill"])
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGHUP, 129), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_leaves_the_terminal_as_it_was_and_settles_what_ran(in_pty: InPty, number: int, code: int) -> None:
     engine = children(in_pty.program.pid)
     assert engine
