@@ -1,4 +1,4 @@
-"""Makes docs/chat.svg: the real program with the built-in demo model on both sides, asked two questions.
+"""Makes docs/chat.svg: the real program with the built-in demo model on both sides, asked a question.
 
 .venv/bin/python docs/screenshot.py
 """
@@ -22,7 +22,7 @@ from tui.widgets.banner import Banner
 from tui.widgets.prompt import Prompt
 from tui.wiring import Wiring
 
-QUESTIONS = ("Who are you, and what can you do?", "And what do I get when I connect real models?")
+QUESTION = "Who are you, and what can you do?"
 DEADLINE_SECONDS = 60.0
 
 
@@ -37,10 +37,10 @@ async def picture() -> str:
                 screen = app.screen_stack[-1]
                 assert isinstance(screen, ChatScreen)
                 await until(lambda: screen.conversation is not None)
-                for asked, question in enumerate(QUESTIONS, start=1):
-                    app.screen.query_one(Prompt).draft = question
-                    await pilot.press("enter")
-                    await until(partial(answered, screen, asked))
+                app.screen.query_one(Prompt).draft = QUESTION
+                await pilot.press("enter")
+                await until(partial(answered, screen, 1))
+                await pilot.press("tab", "home", "escape", "escape")  # a long answer is shown from its beginning
                 await pilot.pause(0.5)
                 return app.export_screenshot(title="Duologue")
         finally:
