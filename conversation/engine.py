@@ -305,6 +305,9 @@ class Conversation:
     def _why_nothing(self) -> str:
         if self._closed:
             return "This session was left meanwhile. Open it again to go on."
+        if self._connectors:
+            where = " on this machine, and this session is confidential" if self._confidential else ""
+            return f"That side has no model{where}. F5 chooses one."
         if self._confidential:
             return "This session is confidential and has no model on this machine yet. F5 chooses one."
         return "No model is chosen yet. F5 chooses one."

@@ -252,10 +252,14 @@ class DuologueApp(App[int]):
         )
         if not agreed:
             return
+        asked = conversation.running
         try:
             await conversation.make_confidential()
         except StoreError as problem:
             self._chat.say(f"The clouds are cut off, but the mark could not be stored: {problem}")
+        else:
+            if asked - conversation.connectors.keys():
+                self._chat.say("The request to a cloud was cancelled. What had arrived is kept with the session.")
         self._chat.sides_changed()
         if not conversation.connectors:
             await self._first_steps.take()

@@ -217,6 +217,39 @@ async def test_f8_asks_once_and_takes_claude_away(run: Run) -> None:
         assert world.right.requests[0].this_machine_only
 
 
+async def test_f8_in_mid_answer_cancels_the_cloud_says_so_and_lets_this_machine_go_on(run: Run) -> None:
+    holds = Hold(), Hold()
+    world = FakeWorld(
+        ScriptedBackend("claude:", [TextDelta("from the cloud"), holds[0]]),
+        ScriptedBackend("ollama:m", [HERE, TextDelta("from "), holds[1], *answer("here")[1:]]),
+    )
+    async with run(world) as (app, pilot):
+        await send(app, pilot, "q")
+        for hold in holds:
+            await hold.reached.wait()
+        await pilot.press("f8")
+        await until(lambda: "Make this session confidential?" in screen_lines(app))
+        await pilot.press("y")
+        await until(lambda: "The request to a cloud was cancelled" in screen_lines(app))
+        assert world.left is not None
+        assert world.left.closed_streams == 1
+        assert talk(app).running == {Side.RIGHT}
+        holds[1].release.set()
+        await until(lambda: settled(world))
+        await until(lambda: "from here" in screen_lines(app))
+        left, right = stored_turns(world)[0].replies
+        assert (left.text, left.outcome, left.note) == (
+            "from the cloud",
+            Outcome.STOPPED,
+            "stopped: the session became confidential",
+        )
+        assert right.outcome is Outcome.COMPLETE
+        await send(app, pilot, "/left and you?")
+        await until(lambda: "That side has no model on this machine" in screen_lines(app))
+        assert len(world.left.requests) == 1
+        assert app.screen.query_one(Prompt).draft == "and you?"
+
+
 async def test_f8_answered_with_no_changes_nothing(run: Run) -> None:
     world = two_sides()
     async with run(world) as (app, pilot):

@@ -82,4 +82,5 @@ class Banner(Widget):
         if not earlier:
             return ["stays on this machine"]
         were = "was" if earlier == 1 else "were"
-        return ["stays on this machine from now on", f"{plural(earlier, 'earlier turn')} {were} sent to a cloud"]
+        # In this order: what is cut off in a narrow terminal must not be what a person has to know.
+        return [f"{plural(earlier, 'earlier turn')} {were} sent to a cloud", "stays on this machine from now on"]
