@@ -94,6 +94,17 @@ async def test_one_prompt_shows_two_answers_and_their_receipts(run: Run) -> None
         assert "1 turn" in shown
 
 
+async def test_a_long_model_name_does_not_hide_where_the_answer_is_made(run: Run) -> None:
+    world = FakeWorld(None, ScriptedBackend("ollama:" + "long-name-" * 20, answer("from here")))
+    world.left = ScriptedBackend("claude:" + "x" * 200, answer("from the cloud", locality=Locality.CLOUD))
+    async with run(world) as (app, pilot):
+        await send(app, pilot, "q")
+        await until(lambda: settled(world))
+        await until(lambda: screen_lines(app).count("done") == 2)
+        assert "… · cloud" in screen_lines(app)
+        assert "… · this machine" in screen_lines(app)
+
+
 async def test_a_side_that_fails_says_so_in_its_column(run: Run) -> None:
     world = two_sides()
     assert world.left is not None

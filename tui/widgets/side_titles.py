@@ -115,13 +115,13 @@ class SideTitles(Widget):
         title = self.titles[side]
         state = self._state(title)
         checked = f", checked {title.checked}" if title.checked and width > 70 else ""
-        rest = one_line(
-            f"{title.model} · {title.locality}{checked}", max(8, width - len(title.name) - len(state) - 8)
-        )
+        # A long name is cut, never where the answer is made.
+        where = f" · {one_line(title.locality)}{checked}" if title.locality else ""
+        model = one_line(title.model, max(4, width - len(title.name) - len(where) - len(state) - 8))
         name = Content.assemble(
             " ",
             (title.name, self.get_visual_style(f"side--{side}")),
-            (f" · {rest}", self.get_visual_style("side--quiet")),
+            (f" · {model}{where}", self.get_visual_style("side--quiet")),
         )
         gap = " " * max(1, width - name.cell_length - len(state) - 1)
         styled = self.get_visual_style("side--failed" if title.state.startswith("failed") else "side--state")
