@@ -229,7 +229,7 @@ class ReplyRun:
             served_model=self._finished.model if self._finished else None,
             digest=self._finished.digest if self._finished else None,
             locality=str(self._located.locality) if self._located else None,
-            error=_with_request_id(error) if error else None,
+            error=_told(error, self._retries) if error else None,
             error_kind=error.kind if error else None,
             note=self._finished.note if self._finished else self._stop_note or "",
             receipt=self._receipt(),
@@ -295,5 +295,11 @@ class ReplyRun:
         return 0.0 if on_this_machine else None
 
 
-def _with_request_id(error: BackendError) -> str:
-    return f"{error}\nRequest id: {error.request_id}" if error.request_id else str(error)
+def _told(error: BackendError, retries: RetryPolicy) -> str:
+    """The error's words, and what the server said beside them."""
+    lines = [str(error)]
+    if (patience := retries.too_long_a_wait(error)) is not None:
+        lines.append(f"The server asks to wait {patience}.")
+    if error.request_id:
+        lines.append(f"Request id: {error.request_id}")
+    return "\n".join(lines)

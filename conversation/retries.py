@@ -6,9 +6,13 @@ day of waiting.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from backends import BackendError
+
+_LONGEST_TOLD = 30 * 24 * 3600
+"""Seconds; more than a month is no advice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +32,11 @@ class RetryPolicy:
             return None
         seconds = error.retry_after if error.retry_after is not None else self.first_wait_seconds * 2 ** (attempt - 1)
         return seconds if seconds <= self.cap_seconds else None
+
+    def too_long_a_wait(self, error: BackendError) -> str | None:
+        """The server's own wait in words, about, where it is too long for another try; else None."""
+        seconds = error.retry_after
+        if not error.worth_retrying or seconds is None or not self.cap_seconds < seconds < _LONGEST_TOLD:
+            return None
+        minutes = math.ceil(seconds / 60)
+        return f"{minutes} minutes" if minutes < 120 else f"{round(minutes / 60)} hours"

@@ -198,6 +198,7 @@ async def test_a_server_that_wants_a_day_is_not_waited_for(store: StoreThread) -
     left = ScriptedBackend("claude:", [RateLimited("Too many requests.", retry_after=86_400)])
     turn = await conversation(store, left, None, slept=slept).ask("q", Screen())
     assert turn.replies[0].error_kind == "rate-limited"
+    assert turn.replies[0].error == "Too many requests.\nThe server asks to wait 24 hours."
     assert slept == []
 
 

@@ -36,3 +36,11 @@ def test_exactly_the_cap_is_still_waited_for() -> None:
 @pytest.mark.parametrize("error", [MissingKey("No key."), KeyRejected("Wrong."), BrokenStream("Broke off.")])
 def test_what_would_fail_again_is_not_repeated(error: BackendError) -> None:
     assert RetryPolicy().wait(error, 1) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(60, None), (61, "2 minutes"), (900, "15 minutes"), (86_400, "24 hours"), (math.inf, None), (math.nan, None)],
+)
+def test_a_wait_that_is_too_long_is_told_in_words(seconds: float, words: str | None) -> None:
+    assert RetryPolicy().too_long_a_wait(RateLimited("Later.", retry_after=seconds)) == words
