@@ -228,14 +228,17 @@ def _refusal_by_status(refusal: Refusal, about: Conversation) -> BackendError:
     match refusal.kind:
         case 401:
             return KeyRejected(
-                f"{server} did not accept the API key. Check it in {_CONSOLE}, then store it with `duologue key set`."
+                f"{server} did not accept the API key. Check it in {_CONSOLE}, then store it anew: press F9, or run "
+                "`duologue key set`."
             )
         case 402:
             return _no_credit()
         case 403:
-            return NotAllowed(f"This key may not use {about.model}, or not like this: {said} Pick another model.")
+            return NotAllowed(
+                f"This key may not use {about.model}, or not like this: {said} Pick another model (F5)."
+            )
         case 404 if refusal.type == "not_found_error":
-            return UnknownModel(f"{server} has no model {about.model} for this key. Pick another one.")
+            return UnknownModel(f"{server} has no model {about.model} for this key. Pick another one (F5).")
         case 404 | 405:
             return Unreachable(f"{about.host} has no Messages API at this address. Check the address.")
         case 413:

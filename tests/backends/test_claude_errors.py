@@ -64,7 +64,7 @@ async def failure(step: Step, model: ModelSpec = SONNET) -> BackendError:
 @pytest.mark.parametrize(
     ("status", "kind", "message", "details", "error", "words"),
     [
-        (401, "authentication_error", "invalid x-api-key", None, KeyRejected, "duologue key set"),
+        (401, "authentication_error", "invalid x-api-key", None, KeyRejected, "press F9, or run `duologue key set`"),
         (402, "billing_error", "Payment required", None, NoCredit, "no credit. Add some"),
         (400, "invalid_request_error", "Your credit balance is too low to access", None, NoCredit, "no credit. Add"),
         (
@@ -107,7 +107,7 @@ async def failure(step: Step, model: ModelSpec = SONNET) -> BackendError:
             NotAllowed,
             "Ask for a review in the Console",
         ),
-        (403, "permission_error", "No access to this model.", None, NotAllowed, "Pick another model"),
+        (403, "permission_error", "No access to this model.", None, NotAllowed, "Pick another model .F5."),
         (404, "not_found_error", "model: claude-sonnet-5-5", None, UnknownModel, "no model claude-sonnet-5-5"),
         (400, "invalid_request_error", "effort: unknown level", None, PromptRefused, "effort: unknown level. Change"),
         (422, "invalid_request_error", "messages: bad", None, PromptRefused, "messages: bad"),
