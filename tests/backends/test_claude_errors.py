@@ -107,7 +107,7 @@ async def failure(step: Step, model: ModelSpec = SONNET) -> BackendError:
             NotAllowed,
             "Ask for a review in the Console",
         ),
-        (403, "permission_error", "No access to this model.", None, NotAllowed, "Pick another model .F5."),
+        (403, "permission_error", "No access to this model.", None, NotAllowed, "Pick another model (F5)"),
         (404, "not_found_error", "model: claude-sonnet-5-5", None, UnknownModel, "no model claude-sonnet-5-5"),
         (400, "invalid_request_error", "effort: unknown level", None, PromptRefused, "effort: unknown level. Change"),
         (422, "invalid_request_error", "messages: bad", None, PromptRefused, "messages: bad"),
