@@ -104,6 +104,22 @@ def test_a_long_answer_looks_the_same_grown_and_read_again() -> None:
     assert len(text) > RENDERED_AT_ONCE
 
 
+def test_an_answer_that_has_ended_is_not_laid_out_again_when_the_other_ends() -> None:
+    opened, done = asked(1), answered(1)
+    live = {each.id: LiveReply(each) for each in opened.replies}
+    block = TurnBlock(opened, view(), Folds(), live)
+    del live[11]
+    block.settle(replace(opened, replies=(done.replies[0], opened.replies[1])))
+    [left, _] = block.row(3)
+    del live[12]
+    block.settle(done)
+    [left_again, right] = block.row(3)
+    assert left_again.line is left.line
+    assert right.line.text == "right answer"
+    block.settle(replace(done, replies=(reply(11, 1, Side.LEFT, "other words"), done.replies[1])))
+    assert rows(block)[3] == "other words|right answer"
+
+
 def test_an_answer_that_ends_as_other_words_than_arrived_shows_those() -> None:
     opened = asked(1, Side.LEFT)
     live = {11: LiveReply(opened.replies[0])}

@@ -111,13 +111,14 @@ class TurnBlock:
 
     def settle(self, turn: Turn) -> None:
         """Take the turn's new value: replies that are no longer live get their final form."""
-        self.turn = turn
+        before, self.turn = self.turn, turn
         self.question = _question(turn, self._view, unfolded=self._folds.question)
         for side, answer in self._answers.items():
             reply = turn.latest(side)
             if isinstance(answer, GrowingAnswer) and reply is not None and reply.id not in self._live:
                 self._answers[side] = self._answer(side, answer.end(reply.text))
-            elif not isinstance(answer, GrowingAnswer):
+            elif not isinstance(answer, GrowingAnswer) and turn.variants(side) != before.variants(side):
+                # Only then: laying out a long answer that has ended already stops the screen for 200 ms.
                 self._answers[side] = self._answer(side)
 
     def row(self, number: int) -> list[Placed]:
