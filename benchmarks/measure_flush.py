@@ -88,7 +88,7 @@ def _end_row(kind: str) -> Row:
 
 
 async def _end_cost(kind: str, tokens: int) -> float:
-    """Milliseconds of CPU for the last piece on both sides, for the final form of one answer, and to paint it."""
+    """Milliseconds of CPU for the final form of an answer and to paint it, on the side that costs more."""
     text = document(kind, tokens * CHARACTERS_PER_TOKEN)[: tokens * CHARACTERS_PER_TOKEN - 10]
     last = "\n```\n" if kind == "code" else "\n"
     app = _View()
@@ -97,12 +97,15 @@ async def _end_cost(kind: str, tokens: int) -> float:
         view.add_turn(turn)
         for at in range(0, len(text), FILLED_WITH):
             _frame(view, text[at : at + FILLED_WITH])
-        ended = replace(turn.replies[0], outcome=Outcome.COMPLETE, text=text + last)
-        begin = time.process_time()
+        left, right = (replace(reply, outcome=Outcome.COMPLETE, text=text + last) for reply in turn.replies)
         _frame(view, last)
-        view.settle(replace(turn, replies=(ended, turn.replies[1])))
+        begin = time.process_time()
+        view.settle(replace(turn, replies=(left, turn.replies[1])))
         view.render_lines(Region(0, 0, view.size.width, view.size.height))
-        return (time.process_time() - begin) * 1000
+        between = time.process_time()
+        view.settle(replace(turn, replies=(left, right)))
+        view.render_lines(Region(0, 0, view.size.width, view.size.height))
+        return max(between - begin, time.process_time() - between) * 1000
 
 
 async def _costs(kind: str, token_counts: Sequence[int]) -> list[list[float]]:
