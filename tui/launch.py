@@ -21,13 +21,13 @@ from tui.words import key_source
 def run_app(wiring: Wiring, start: Start, *, keep: bool = True) -> int:
     """Open the app and return its exit code. `keep=False`: nothing is stored."""
     set_textual_environment()
-    from tui import terminal_keys, unmarked_paste  # before the first key is read
+    from tui import escape_key, terminal_keys  # before the first key is read
     from tui.app import DuologueApp
     from tui.commands.output import say
     from tui.hangup import end_with_the_terminal
 
     terminal_keys.tell_alt_enter_from_enter()
-    unmarked_paste.find_unmarked_pastes()
+    escape_key.read_the_terminal_with_our_parser()
     world = World(wiring, keep=keep)
     app = DuologueApp(world.services(start))
     end_with_the_terminal(world.close_now, app.end_at_hangup)

@@ -16,7 +16,6 @@ from collections.abc import Iterable
 
 from textual import events
 from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, XTermParser
-from textual.drivers import linux_driver
 from textual.message import Message
 
 SHORTEST = 64
@@ -110,8 +109,3 @@ class UnmarkedPasteParser(XTermParser):
             yield from super().feed(end)
         else:
             yield UnmarkedPaste(text)
-
-
-def find_unmarked_pastes() -> None:
-    """Let Textual's driver read with this parser. To be called once, before an app runs."""
-    linux_driver.XTermParser = UnmarkedPasteParser  # type: ignore[attr-defined]  # it offers no other way
