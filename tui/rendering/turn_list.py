@@ -8,8 +8,9 @@ before its row is committed.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from storage import Outcome, Reply, Side, Turn, TurnSize
@@ -68,13 +69,14 @@ class TurnList:
         """Start over in another layout: every height is a guess again, and no block is left."""
         self.view = view
         self._blocks.clear()
-        self.heights = Heights(self._estimate(size) for size in self._sizes)
+        self.heights = Heights(map(self._estimator(), self._sizes))
 
-    def _estimate(self, size: TurnSize) -> int:
+    def _estimator(self) -> Callable[[TurnSize], int]:
+        """What guesses a turn's height in this layout; made once, for it may be asked a hundred thousand times."""
         layout = self.view.layout
         left, right = layout.columns.get(Side.LEFT), layout.columns.get(Side.RIGHT)
-        return estimate(
-            size,
+        return partial(
+            estimate,
             question_width=layout.question.width,
             left_width=left.width if left else 0,
             right_width=right.width if right else 0,

@@ -311,7 +311,8 @@ class Transcript(ScrollView, can_focus=True):
             self.refresh()
 
     def _view(self) -> View:
-        width = self.outer_size.width or 80
+        # What has not been on the screen yet will be as wide as that: a guess that spares the second layout.
+        width = self.outer_size.width or (self.app.size.width if self.is_attached else 80)
         return View(layout_for(width, self.columns, self._sides), self._time_words)
 
     def _lay_out(self) -> None:
