@@ -1,6 +1,7 @@
 """Keeps what was said. Values live in `records`; all SQL in `store`; the one thread that writes in `thread`."""
 
 from storage.records import (
+    Choice,
     Found,
     Hit,
     NewReply,
@@ -15,9 +16,11 @@ from storage.records import (
     Side,
     Turn,
     TurnSize,
+    Vote,
 )
 
 __all__ = [
+    "Choice",
     "Found",
     "Hit",
     "NewReply",
@@ -32,4 +35,5 @@ __all__ = [
     "Side",
     "Turn",
     "TurnSize",
+    "Vote",
 ]

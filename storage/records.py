@@ -95,6 +95,24 @@ class Reply:
         return self.model.startswith("demo:")
 
 
+class Choice(StrEnum):
+    """Which of the two answers was the better one. The values are stored and given in JSON."""
+
+    LEFT = "left"
+    RIGHT = "right"
+    TIE = "tie"
+    NEITHER = "neither"
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """A person's verdict on the two answers of a turn."""
+
+    choice: Choice
+    at: datetime
+    reasons: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One prompt and what came back."""
@@ -109,6 +127,9 @@ class Turn:
     """Ordered by side (left first), then variant."""
     adopted_reply_id: int | None = None
     """The answer that the user adopted on both sides, if any."""
+    note: str = ""
+    """The person's own words about it."""
+    vote: Vote | None = None
 
     def latest(self, side: Side) -> Reply | None:
         """The newest variant of one side, or None if that side was not asked."""
@@ -150,6 +171,13 @@ class Session:
     parent_turn_id: int | None = None
     draft: str = ""
     """What stood in the prompt box and was not sent."""
+    starred: bool = False
+    archived: datetime | None = None
+    """Put away: kept out of the list unless it is asked for."""
+    deleted: datetime | None = None
+    """In the bin since then."""
+    origin: str = ""
+    """Where an imported session came from; empty for our own."""
 
     @property
     def confidential(self) -> bool:
@@ -167,6 +195,8 @@ class SessionSummary:
     open_replies: int
     unhappy_replies: int
     """Stopped, failed or interrupted."""
+    tags: tuple[str, ...] = ()
+    """In alphabetical order."""
 
 
 @dataclass(frozen=True, slots=True)

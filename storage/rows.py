@@ -49,6 +49,10 @@ def session(row: sqlite3.Row) -> Session:
         parent_id=row["parent_id"],
         parent_turn_id=row["parent_turn_id"],
         draft=row["draft"],
+        starred=bool(row["starred"]),
+        archived=optional_time(row["archived_at"]),
+        deleted=optional_time(row["deleted_at"]),
+        origin=row["origin"],
     )
 
 

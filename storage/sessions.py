@@ -150,7 +150,8 @@ class SessionsTable:
 
     def _summary(self, session: Session) -> SessionSummary:
         totals = self._db.rows(_TOTALS, (session.id,))[0]
-        return SessionSummary(session, **dict(totals))
+        tags = self._db.rows("SELECT name FROM tags WHERE session_id = ? ORDER BY name", (session.id,))
+        return SessionSummary(session, **dict(totals), tags=tuple(row["name"] for row in tags))
 
 
 def new_id(born: datetime) -> str:

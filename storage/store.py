@@ -1,8 +1,8 @@
 """All that can be asked of saved conversations, synchronously, over one connection.
 
 Every method is one transaction: it happens wholly or not at all, and raises `StoreError`. The tables' methods live
-in `sessions`, `turns`, `ledger` and `search`; opening, and what a doctor asks, live here. In the app a `StoreThread`
-owns the store that writes; the command line may use one directly.
+in `sessions`, `turns`, `marks`, `bin`, `ledger` and `search`; opening, and what a doctor asks, live here. In the app
+a `StoreThread` owns the store that writes; the command line may use one directly.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from storage import files, migrations
+from storage.bin import BinTable
 from storage.database import PATIENCE, Database
 from storage.errors import ReadOnly, StoreError, translate
 from storage.ledger import LedgerTable
+from storage.marks import MarksTable
 from storage.owners import Owner
 from storage.search import SearchTable
 from storage.sessions import SessionsTable
@@ -22,7 +24,7 @@ _READER_PATIENCE = 1.0
 """Seconds; short because a reader beside the writer is used where waiting would be seen."""
 
 
-class Store(SessionsTable, TurnsTable, LedgerTable, SearchTable):
+class Store(SessionsTable, TurnsTable, MarksTable, BinTable, LedgerTable, SearchTable):
     """Saved conversations in a file or in memory."""
 
     def __init__(self, database: Database, owner: Owner | None = None) -> None:

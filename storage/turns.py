@@ -15,13 +15,18 @@ from itertools import starmap
 from storage import rows
 from storage.database import Database
 from storage.errors import AlreadySettled, NotFound
-from storage.records import NewReply, Outcome, Reply, Settlement, Side, Turn, TurnSize
+from storage.records import Choice, NewReply, Outcome, Reply, Settlement, Side, Turn, TurnSize, Vote
 
 Part = tuple[int, str, str]
 """Reply id, text, thinking."""
 
 _TITLE_LENGTH = 80
 _BY_SIDE = "CASE side WHEN 'left' THEN 0 ELSE 1 END, variant"
+
+_TURNS = """
+SELECT t.*, v.choice AS vote, v.reasons AS vote_reasons, v.at AS voted
+FROM turns t LEFT JOIN votes v ON v.turn_id = t.id
+"""
 
 _SIZES = """
 SELECT t.id, t.seq, t.prompt_chars,
@@ -47,13 +52,14 @@ class TurnsTable:
     def open_turn(self, session_id: str, prompt: str, asked: datetime, replies: Sequence[NewReply]) -> Turn:
         """Store a prompt with one open reply per side asked, in one transaction.
 
-        The session moves to the top of the list, its draft is sent and thus empty, and a session without a title
-        takes the prompt's first line. Raises `NotFound`, `FileGone`.
+        The session moves to the top of the list, out of the bin if another program put it there meanwhile, its draft
+        is sent and thus empty, and a session without a title takes the prompt's first line. Raises `NotFound`,
+        `FileGone`.
         """
         when = rows.time_text(asked)
         with self._db.transaction():
             touched = self._db.write(
-                "UPDATE sessions SET updated = max(updated, ?), draft = '',"
+                "UPDATE sessions SET updated = max(updated, ?), draft = '', deleted_at = NULL, archived_at = NULL,"
                 " title = CASE title WHEN '' THEN ? ELSE title END WHERE id = ?",
                 (when, title_from(prompt), session_id),
             )
@@ -139,7 +145,7 @@ class TurnsTable:
 
     def turn(self, turn_id: int) -> Turn:
         """One turn with its replies. Raises `NotFound`."""
-        row = self._db.row("SELECT * FROM turns WHERE id = ?", (turn_id,))
+        row = self._db.row(f"{_TURNS} WHERE t.id = ?", (turn_id,))
         if row is None:
             raise _no_turn(turn_id)
         replies = self._db.rows(f"SELECT * FROM replies WHERE turn_id = ? ORDER BY {_BY_SIDE}", (turn_id,))  # noqa: S608 - fixed words
@@ -147,7 +153,7 @@ class TurnsTable:
 
     def turns(self, session_id: str) -> list[Turn]:
         """All turns of a session with all their text, oldest first."""
-        found = self._db.rows("SELECT * FROM turns WHERE session_id = ? ORDER BY seq", (session_id,))
+        found = self._db.rows(f"{_TURNS} WHERE t.session_id = ? ORDER BY t.seq", (session_id,))
         replies = self._db.rows(
             "SELECT r.* FROM turns t JOIN replies r ON r.turn_id = t.id"  # noqa: S608 - fixed words
             f" WHERE t.session_id = ? ORDER BY t.seq, {_BY_SIDE}",
@@ -242,6 +248,8 @@ def _turn(row: sqlite3.Row, replies: Iterable[Reply]) -> Turn:
         asked=rows.time(row["asked"]),
         replies=tuple(replies),
         adopted_reply_id=row["adopted_reply_id"],
+        note=row["note"],
+        vote=None if row["vote"] is None else Vote(Choice(row["vote"]), rows.time(row["voted"]), row["vote_reasons"]),
     )
 
 

@@ -1,0 +1,76 @@
+"""The bin: where deleted sessions wait until somebody empties it.
+
+A session in the bin is whole; it is only left out of lists and search. Emptying takes what had been deleted by the
+time it was asked for, so what another program restores or deletes meanwhile is not lost with it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from storage import rows
+from storage.database import Database
+from storage.errors import Ambiguous, NotFound
+from storage.records import Session, SessionSummary
+
+
+class BinTable:
+    """All that `Store` does with deleted sessions."""
+
+    _db: Database
+
+    def delete_session(self, session_id: str, when: datetime) -> None:
+        """Put a session into the bin; one that is there already keeps its time. Raises `NotFound`."""
+        with self._db.transaction():
+            changed = self._db.write(
+                "UPDATE sessions SET deleted_at = coalesce(deleted_at, ?) WHERE id = ?",
+                (rows.time_text(when), session_id),
+            )
+            if not changed.rowcount:
+                raise _gone(session_id)
+
+    def restore_session(self, session_id: str) -> None:
+        """Take a session out of the bin. Raises `NotFound` once the bin was emptied."""
+        with self._db.transaction():
+            if not self._db.write("UPDATE sessions SET deleted_at = NULL WHERE id = ?", (session_id,)).rowcount:
+                raise _gone(session_id)
+
+    def bin(self, *, limit: int = 200, offset: int = 0) -> list[SessionSummary]:
+        """One page of what is in the bin, last deleted first."""
+        page = self._db.rows(
+            "SELECT * FROM sessions WHERE deleted_at IS NOT NULL ORDER BY deleted_at DESC, id DESC LIMIT ? OFFSET ?",
+            (limit, offset),
+        )
+        return [self._summary(rows.session(row)) for row in page]
+
+    def bin_count(self) -> int:
+        """How many sessions are in the bin."""
+        return self._db.number("SELECT count(*) FROM sessions WHERE deleted_at IS NOT NULL")
+
+    def find_deleted_session(self, prefix: str) -> Session:
+        """The session in the bin whose id begins so, in either case. Raises `NotFound`, `Ambiguous`."""
+        found = self._db.rows(
+            "SELECT * FROM sessions WHERE substr(id, 1, length(?1)) = ?1 AND deleted_at IS NOT NULL LIMIT 2",
+            (prefix.strip().upper(),),
+        )
+        if not prefix.strip() or not found:
+            raise NotFound(f"No session in the bin begins with {prefix}. `duologue sessions list --bin` shows it.")
+        if len(found) > 1:
+            raise Ambiguous(f"More than one session in the bin begins with {prefix}. Write more of its id.")
+        return rows.session(found[0])
+
+    def empty_bin(self, until: datetime) -> int:
+        """Delete for good what was put into the bin up to that time; tell how many sessions that were.
+
+        No byte of them is left in the tables. The search index forgets their words in its own time
+        (`index_step`), and the write-ahead log when it is next moved into the file.
+        """
+        with self._db.transaction():
+            return self._db.write("DELETE FROM sessions WHERE deleted_at <= ?", (rows.time_text(until),)).rowcount
+
+    def _summary(self, session: Session) -> SessionSummary:
+        raise NotImplementedError
+
+
+def _gone(session_id: str) -> NotFound:
+    return NotFound(f"There is no session {session_id} any more: the bin was emptied.")
