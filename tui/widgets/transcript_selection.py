@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from rich.cells import cell_len
 from textual.geometry import Offset
 from textual.selection import Selection
 
 from tui.rendering.lines import BLANK, Line, joined
 from tui.rendering.turn_block import Part, Place, Placed, TurnBlock
 from tui.rendering.turn_list import Spot
+from tui.rendering.viewport import Viewport
 from tui.widgets.painter import RIGHT_BASE
 
 TURN_ROWS = 1 << 24
@@ -67,6 +69,24 @@ class PartSelection:
                     if placed.part in self._parts and 0 <= placed.at < each.lines_of(placed.part):
                         span = self.span(Spot(index, row), placed)
                         yield placed.line, *(span or (0, 0))
+
+
+def placed_at(port: Viewport, x: int, y: int) -> tuple[Spot, Placed, int] | None:
+    """The line at a place of the view, and which of its characters."""
+    if not 0 <= y < len(port.rows):
+        return None
+    spot = port.rows[y]
+    row = port.turns.block(spot.turn).row(spot.row)
+    placed = next((each for each in reversed(row) if x >= each.x - 1), row[0] if row else None)
+    if placed is None or placed.at < 0:
+        return None
+    at = 0
+    cells = placed.x
+    for at, character in enumerate(placed.line.text):  # noqa: B007 - where it stopped is the result
+        cells += cell_len(character)
+        if cells > x:
+            break
+    return spot, placed, at
 
 
 def word_at(spot: Spot, placed: Placed, at: int) -> Selection | None:
