@@ -38,6 +38,8 @@ class ServerAddress:
     """Begins with a slash and does not end in one, or is empty."""
     trusted: bool = False
     """The user listed this host as part of their own network."""
+    is_gateway: bool = False
+    """What listens there passes words on (Claude behind a gateway): a cloud, however near the address is."""
 
     @property
     def url(self) -> str:
@@ -47,12 +49,17 @@ class ServerAddress:
     @property
     def display(self) -> str:
         """For people: host and port."""
-        return f"{_bracketed(self.host)}:{self.port}"
+        return display(self.host, self.port)
+
+    @property
+    def is_here(self) -> bool:
+        """True where the connection ends on this machine, whoever answers behind it."""
+        return locality_of(self.host) is Locality.THIS_MACHINE
 
     @property
     def locality(self) -> Locality:
         """What the address alone says. A server on this machine may still have others answer."""
-        return locality_of(self.host, trusted=self.trusted)
+        return Locality.CLOUD if self.is_gateway else locality_of(self.host, trusted=self.trusted)
 
 
 def parse_server(url: str, *, default_port: int, trusted_hosts: frozenset[str] = frozenset()) -> ServerAddress:
@@ -83,6 +90,11 @@ def parse_server(url: str, *, default_port: int, trusted_hosts: frozenset[str] =
             f'Write https://, or add trusted_hosts = ["{host}"] to the configuration if that host is yours.'
         )
     return address
+
+
+def display(host: str, port: int) -> str:
+    """An address for people: "127.0.0.1:1234", "[::1]:1234"."""
+    return f"{_bracketed(host)}:{port}"
 
 
 def locality_of(host: str, *, trusted: bool = False) -> Locality:

@@ -27,7 +27,7 @@ from backends.address import AddressRefused, ServerAddress, is_loopback, localit
 from backends.base import Locality
 from backends.ledger import Ledger, Verdict, current, recorded
 
-__all__ = ["DoorRefused", "Ledger", "client", "recorded", "transport_httpx", "transport_httpx2"]
+__all__ = ["DoorRefused", "Ledger", "client", "note_that_it_left", "recorded", "transport_httpx", "transport_httpx2"]
 
 if TYPE_CHECKING:
     import ssl
@@ -82,6 +82,17 @@ def client(
     )
 
 
+def note_that_it_left(response: httpx.Response, host: str) -> None:
+    """Write into the ledger's line of this request that, by the server's own words, `host` answers it."""
+    line = response.extensions.get(_LINE)
+    if isinstance(line, _Line):
+        line.left_to = host
+
+
+_LINE = "ledger_line"
+"""Where the answer carries its line of the ledger."""
+
+
 @dataclass(slots=True)
 class _Line:
     """One request on its way: counted always, written down where there is a ledger."""
@@ -91,6 +102,7 @@ class _Line:
     peer: str | None = None
     sent: int = 0
     received: int = 0
+    left_to: str = ""
     is_closed: bool = False
 
     def close(self, verdict: Verdict, detail: str) -> None:
@@ -100,7 +112,13 @@ class _Line:
         self.is_closed = True
         if self.ledger is not None:
             self.ledger.closed(
-                self.row, verdict=verdict, peer=self.peer, sent=self.sent, received=self.received, detail=detail
+                self.row,
+                verdict=verdict,
+                peer=self.peer,
+                sent=self.sent,
+                received=self.received,
+                detail=detail,
+                left_to=self.left_to,
             )
 
 
@@ -125,7 +143,7 @@ class _Door:
         self._pool = core.AsyncConnectionPool(
             ssl_context=_tls() if address.scheme == "https" else None,
             proxy=via,
-            network_backend=_Dialler(core, *target, must_be_loopback=address.locality is Locality.THIS_MACHINE),
+            network_backend=_Dialler(core, *target, must_be_loopback=address.is_here),
             max_connections=8,
             keepalive_expiry=5.0,
         )
@@ -147,7 +165,7 @@ class _Door:
             status_code=response.status,
             headers=response.headers,
             stream=self._body(self._http, self._core, response.stream, line, f"HTTP {response.status}"),
-            extensions=response.extensions,
+            extensions={**response.extensions, _LINE: line},
         )
 
     async def aclose(self) -> None:
@@ -300,7 +318,7 @@ def _parsed_proxy(core: Any, address: ServerAddress, proxy: str | None) -> Any:
     """A proxy that the user configured for the cloud; nothing else may be between us and a local server."""
     if proxy is None:
         return None
-    if address.locality is not Locality.CLOUD:
+    if address.is_here or address.locality is not Locality.CLOUD:
         raise AddressRefused(f"{address.display} is reached directly. A proxy is for addresses in the cloud only.")
     try:
         parts = urlsplit(proxy)

@@ -139,6 +139,17 @@ class NotOnDevice(BackendError):
     kind = "not-on-device"
 
 
+class LeftThisMachine(NotOnDevice):
+    """The prompt was sent to this machine's server, and the server had it answered elsewhere."""
+
+    kind = "left-this-machine"
+
+    def __init__(self, message: str, *, to: str) -> None:
+        super().__init__(message)
+        self.to = to
+        """Who answered instead, by the server's own words."""
+
+
 class NotRecorded(BackendError):
     """The request could not be written into the ledger first, so it was not sent."""
 

@@ -24,9 +24,21 @@ class Ledger(Protocol):
         """A request is about to be sent; returns its row once the row is safe on disk, before the first byte goes."""
 
     def closed(
-        self, row: int, *, verdict: Verdict, peer: str | None, sent: int, received: int, detail: str = ""
+        self,
+        row: int,
+        *,
+        verdict: Verdict,
+        peer: str | None,
+        sent: int,
+        received: int,
+        detail: str = "",
+        left_to: str = "",
     ) -> None:
-        """The request has ended. `peer` is the connected socket's other end; counts are bytes. Never blocks."""
+        """The request has ended. Never blocks.
+
+        `peer` is the connected socket's other end; counts are bytes. `left_to`: the server itself told that this
+        host answered instead of it.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,11 +44,12 @@ from backends.base import (
     Timings,
     Usage,
 )
-from backends.door import DoorRefused, transport_httpx
+from backends.door import DoorRefused, note_that_it_left, transport_httpx
 from backends.errors import (
     BackendError,
     BrokenStream,
     KeyRejected,
+    LeftThisMachine,
     NotAllowed,
     NotOnDevice,
     Overloaded,
@@ -201,7 +202,7 @@ class OllamaBackend:
                         continue
                     watch.event()
                     chunk = parsed(line)
-                    self._check_chunk(chunk, plan)
+                    self._check_chunk(chunk, plan, response)
                     message = record_of(chunk, "message")
                     if thinking := text_of(message, "thinking"):
                         watch.received(thinking)
@@ -217,11 +218,14 @@ class OllamaBackend:
             await response.aclose()
         raise BrokenStream("Ollama's answer broke off before its end. See Ollama's log, then retry.")
 
-    def _check_chunk(self, chunk: Record, plan: _Plan) -> None:
+    def _check_chunk(self, chunk: Record, plan: _Plan, response: httpx.Response) -> None:
         if plan.located.locality is not Locality.CLOUD and (host := _remote_host(chunk)):
-            raise NotOnDevice(
+            note_that_it_left(response, host)
+            raise LeftThisMachine(
                 f"Ollama had this answer made elsewhere ({host}) although it said that the model is local, so it was "
-                "stopped. Choose another model, or start Ollama with OLLAMA_NO_CLOUD=1."
+                "stopped; the conversation had left this machine by then. Choose another model, or start Ollama "
+                "with OLLAMA_NO_CLOUD=1.",
+                to=host,
             )
         if chunk.get("error"):
             _, details = error_words(chunk["error"])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from backends import Locality
+from backends.address import display
 from backends.errors import NotOnDevice, NotRecorded
 from backends.ledger import Verdict
 from storage.errors import Refused, StoreError
@@ -23,11 +24,17 @@ class StoredLedger:
         *,
         session_id: str | None = None,
         reply_id: int | None = None,
+        level: str = "",
+        attested: Callable[[str], bool] = lambda _: False,
     ) -> None:
+        """`level` is what keeps this process from other ways out; `attested` knows the servers (HOST:PORT) that are
+        on this machine by the user's word."""
         self._store = store
         self._now = now
         self._session_id = session_id
         self._reply_id = reply_id
+        self._level = level
+        self._attested = attested
 
     async def opened(self, *, purpose: str, host: str, port: int, locality: Locality) -> int:
         """Commit the row; the request may be sent once this returns.
@@ -45,14 +52,39 @@ class StoredLedger:
                 host=host,
                 port=port,
                 locality=str(locality),
+                level=self._level,
+                by_your_word=locality is Locality.THIS_MACHINE and self._attested(display(host, port)),
             )
         except Refused as refusal:
             raise NotOnDevice(str(refusal)) from refusal
         except StoreError as problem:
             raise NotRecorded(f"Nothing was sent, because the ledger could not be written. {problem}") from problem
 
+    def refused(self, *, purpose: str, host: str, port: int, locality: Locality, detail: str) -> None:
+        """Queue a row for what was refused before anybody could dial."""
+        self._store.post(
+            Store.refuse_request,
+            session_id=self._session_id,
+            reply_id=self._reply_id,
+            when=self._now(),
+            purpose=purpose,
+            host=host,
+            port=port,
+            locality=str(locality),
+            level=self._level,
+            detail=detail,
+        )
+
     def closed(
-        self, row: int, *, verdict: Verdict, peer: str | None, sent: int, received: int, detail: str = ""
+        self,
+        row: int,
+        *,
+        verdict: Verdict,
+        peer: str | None,
+        sent: int,
+        received: int,
+        detail: str = "",
+        left_to: str = "",
     ) -> None:
         """Queue the row's counts."""
         self._store.post(
@@ -64,4 +96,5 @@ class StoredLedger:
             bytes_sent=sent,
             bytes_received=received,
             detail=detail,
+            left_to=left_to,
         )

@@ -8,11 +8,11 @@ from datetime import datetime
 from storage import rows
 from storage.database import Database, Value
 from storage.errors import NotFound, Refused
-from storage.records import RequestRecord
+from storage.records import RequestRecord, RequestTotal
 
 _INSERT = (
-    "INSERT INTO requests (session_id, reply_id, opened, purpose, host, port, locality, verdict)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO requests (session_id, reply_id, opened, purpose, host, port, locality, level, by_your_word, verdict)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 # A request that was never closed counts: the program died, and what it sent is not known to be nothing.
@@ -23,7 +23,15 @@ SELECT count(*) FROM (
   UNION
   SELECT r.turn_id FROM requests q JOIN replies r ON r.id = q.reply_id
   WHERE q.session_id = ?1 AND q.locality = 'cloud' AND (q.bytes_sent > 0 OR q.verdict = 'open')
+  UNION
+  SELECT r.turn_id FROM requests q JOIN replies r ON r.id = q.reply_id WHERE q.session_id = ?1 AND q.left_to <> ''
 )
+"""
+
+_TOTALS = """
+SELECT host, port, locality, verdict, by_your_word, left_to, count(*) AS requests,
+       sum(bytes_sent) AS bytes_sent, sum(bytes_received) AS bytes_received
+FROM requests {where} GROUP BY host, port, locality, verdict, by_your_word, left_to ORDER BY min(id)
 """
 
 
@@ -42,13 +50,25 @@ class LedgerTable:
         host: str,
         port: int,
         locality: str,
+        level: str = "",
+        by_your_word: bool = False,
     ) -> int:
         """Record that a request is about to be made; returns its id.
 
         Raises `Refused` when the session is confidential and the place is neither this machine nor the user's
         network: then the attempt stands in the ledger as refused, and nothing may be sent.
         """
-        values = (session_id, reply_id, rows.time_text(opened), purpose, host, port, locality)
+        values = (
+            session_id,
+            reply_id,
+            rows.time_text(opened),
+            purpose,
+            host,
+            port,
+            locality,
+            level,
+            int(by_your_word),
+        )
         try:
             with self._db.transaction():
                 return self._insert(values, "open")
@@ -57,6 +77,25 @@ class LedgerTable:
                 refused = self._insert(values, "refused")
                 self._db.write("UPDATE requests SET closed = opened WHERE id = ?", (refused,))
             raise
+
+    def refuse_request(
+        self,
+        *,
+        session_id: str | None,
+        reply_id: int | None,
+        when: datetime,
+        purpose: str,
+        host: str,
+        port: int,
+        locality: str,
+        level: str = "",
+        detail: str = "",
+    ) -> None:
+        """Record a request that was refused before anything was dialled."""
+        values = (session_id, reply_id, rows.time_text(when), purpose, host, port, locality, level, 0)
+        with self._db.transaction():
+            refused = self._insert(values, "refused")
+            self._db.write("UPDATE requests SET closed = opened, detail = ? WHERE id = ?", (detail, refused))
 
     def close_request(
         self,
@@ -68,24 +107,38 @@ class LedgerTable:
         bytes_sent: int,
         bytes_received: int,
         detail: str = "",
+        left_to: str = "",
     ) -> None:
         """Record how a request ended. Raises `NotFound`."""
         with self._db.transaction():
             changed = self._db.write(
                 "UPDATE requests"
-                " SET closed = ?, verdict = ?, peer = ?, bytes_sent = ?, bytes_received = ?, detail = ? WHERE id = ?",
-                (rows.time_text(closed), verdict, peer, bytes_sent, bytes_received, detail, request_id),
+                " SET closed = ?, verdict = ?, peer = ?, bytes_sent = ?, bytes_received = ?, detail = ?, left_to = ?"
+                " WHERE id = ?",
+                (rows.time_text(closed), verdict, peer, bytes_sent, bytes_received, detail, left_to, request_id),
             )
             if not changed.rowcount:
                 raise NotFound(f"The ledger has no request {request_id}. Start the program again.")
 
-    def requests(self, session_id: str | None = None) -> list[RequestRecord]:
-        """The ledger of one session, or the whole one; oldest first."""
-        if session_id is None:
-            found = self._db.rows("SELECT * FROM requests ORDER BY id")
-        else:
-            found = self._db.rows("SELECT * FROM requests WHERE session_id = ? ORDER BY id", (session_id,))
-        return [_request(row) for row in found]
+    def requests(
+        self, session_id: str | None = None, *, limit: int | None = None, offset: int = 0
+    ) -> list[RequestRecord]:
+        """The ledger of one session, or the whole one; oldest first.
+
+        `limit` gives the newest ones only, `offset` leaves out as many of the newest.
+        """
+        where = "" if session_id is None else "WHERE session_id = ?"
+        page = self._db.rows(
+            f"SELECT * FROM requests {where} ORDER BY id DESC LIMIT ? OFFSET ?",  # noqa: S608 - fixed words
+            (*_of(session_id), -1 if limit is None else limit, offset),
+        )
+        return [_request(row) for row in reversed(page)]
+
+    def request_totals(self, session_id: str | None = None) -> list[RequestTotal]:
+        """The same ledger added up, by address, locality and how requests ended; first used first."""
+        where = "" if session_id is None else "WHERE session_id = ?"
+        found = self._db.rows(_TOTALS.format(where=where), _of(session_id))
+        return [RequestTotal(**{**dict(row), "by_your_word": bool(row["by_your_word"])}) for row in found]
 
     def cloud_turns(self, session_id: str) -> int:
         """Of how many turns something was sent to a cloud, or may have been."""
@@ -113,4 +166,11 @@ def _request(row: sqlite3.Row) -> RequestRecord:
         bytes_received=row["bytes_received"],
         closed=rows.optional_time(row["closed"]),
         detail=row["detail"],
+        level=row["level"],
+        by_your_word=bool(row["by_your_word"]),
+        left_to=row["left_to"],
     )
+
+
+def _of(session_id: str | None) -> tuple[Value, ...]:
+    return () if session_id is None else (session_id,)

@@ -332,6 +332,15 @@ def _search(schema: Schema) -> None:
         schema.conn.execute(statement)
 
 
+def _ledger_says_more(schema: Schema) -> None:
+    # `level`: what kept this process from other ways out. `by_your_word`: nobody can verify what answers there, the
+    # user said so. `left_to`: the server itself said that it had the request answered elsewhere.
+    for column in ("level", "left_to"):
+        schema.table("requests").add_column(column, str, not_null_default="")
+    schema.table("requests").add_column("by_your_word", int, not_null_default=0)
+    schema.conn.execute("CREATE INDEX requests_that_left ON requests (session_id, reply_id) WHERE left_to <> ''")
+
+
 def _owned_by(table: str, column: str, parent: str) -> ForeignKey:
     """A foreign key whose rows go when their parent goes."""
     from sqlite_utils.db import ForeignKey
@@ -339,7 +348,15 @@ def _owned_by(table: str, column: str, parent: str) -> ForeignKey:
     return ForeignKey(table, column, parent, "id", on_delete="CASCADE")
 
 
-STEPS: tuple[Step, ...] = (_conversations, _parts, _ledger, _attachments_votes_tags, _confidential_latch, _search)
+STEPS: tuple[Step, ...] = (
+    _conversations,
+    _parts,
+    _ledger,
+    _attachments_votes_tags,
+    _confidential_latch,
+    _search,
+    _ledger_says_more,
+)
 """In order; the n-th makes version n."""
 
 

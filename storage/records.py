@@ -243,6 +243,27 @@ class RequestRecord:
     bytes_received: int
     closed: datetime | None
     detail: str = ""
+    level: str = ""
+    """What kept the process from every other way out: "kernel (namespace)", "process guard"; "" is not known."""
+    by_your_word: bool = False
+    """True: what answers at that address cannot be verified, and the user said that it is this machine."""
+    left_to: str = ""
+    """The host that answered instead, as the server itself told; "" where it told of none."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTotal:
+    """All requests of one kind, added up."""
+
+    host: str
+    port: int
+    locality: str
+    verdict: str
+    by_your_word: bool
+    left_to: str
+    requests: int
+    bytes_sent: int
+    bytes_received: int
 
 
 class Place(StrEnum):

@@ -60,6 +60,18 @@ The exit code is 0 when something was found and 1 when nothing was.
              "confidential", "snippet", "found": [[FROM, TO], ...] in the snippet}, ...],
    "more": BOOL, "unindexed_turns": N}
 """
+_LEDGER_NOTES = """\
+Each line: time, what for, host and port asked, the address at the other end of the socket, where that is, bytes out
+and in, how it ended, and what kept the program from every other way out, where known. Bytes are those of HTTP,
+inside TLS. The sum at the end counts every request, not only those that are listed. A request without an end was under
+way when the program was killed, or still is: what it sent is not known. Off the record nothing is kept, so nothing is
+listed here.
+
+--json prints one document, in ASCII:
+  {"requests": [{"id", "session", "opened", "closed", "purpose", "host", "port", "peer", "locality", "place",
+                 "by_your_word", "left_to", "bytes_sent", "bytes_received", "verdict", "detail", "level"}, ...],
+   "total": N, "by_locality": {LOCALITY: {"requests", "bytes_sent", "bytes_received", "open"}, ...}, "words": TEXT}
+"""
 _OF_COMMAND = "command_"
 """Options that exist both before and after a command are told apart: argparse would let one overwrite the other."""
 _KEY_ON_COMMAND_LINE = (
@@ -124,6 +136,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_models(commands)
     _add_sessions(commands)
     _add_search(commands)
+    _add_ledger(commands)
     _add_doctor(commands)
     return parser
 
@@ -220,6 +233,19 @@ def _add_search(commands: Commands) -> None:
         action="store_true",
         dest=f"{_OF_COMMAND}confidential",
         help="look into confidential sessions, too",
+    )
+    _add_json(parser)
+
+
+def _add_ledger(commands: Commands) -> None:
+    parser = _command_parser(
+        commands, "ledger", "say what left this machine: one line per request, and the sum in words", _LEDGER_NOTES
+    )
+    parser.add_argument(
+        "id", metavar="SESSION", nargs="?", help="one session only; the beginning of its id is enough"
+    )
+    parser.add_argument(
+        "--limit", type=_positive, default=50, metavar="N", help="at most N requests (50), the newest"
     )
     _add_json(parser)
 

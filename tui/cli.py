@@ -92,6 +92,10 @@ def _command(arguments: Namespace, wiring: Wiring, output: Output) -> ExitCode:
                 confidential=arguments.confidential,
             )
             return search.run(wiring, output, wanted, as_json=arguments.json)
+        case "ledger":
+            from tui.commands import ledger
+
+            return ledger.run(wiring, output, arguments.id, limit=arguments.limit, as_json=arguments.json)
         case "doctor":
             from tui.commands import doctor
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -77,10 +78,11 @@ class Wiring:
 
     @property
     def claude_address(self) -> ServerAddress:
-        """Where Claude is asked. Raises `AddressRefused`."""
-        return parse_server(
+        """Where Claude is asked: a cloud, wherever the address is. Raises `AddressRefused`."""
+        address = parse_server(
             self.settings.claude_url, default_port=HTTPS_PORT, trusted_hosts=self.settings.trusted_hosts
         )
+        return replace(address, is_gateway=True)
 
     @property
     def ollama_address(self) -> ServerAddress:
@@ -117,9 +119,8 @@ class Wiring:
     def _connector(self, side: Side, spec: ModelSpec) -> Connector:
         match spec.backend:
             case "claude":
-                # Whatever address it has (a gateway on this machine, say), Claude's words go to a cloud.
                 address = self.claude_address
-                return Connector(spec, Locality.CLOUD, lambda: self._claude(spec, address), self.claude_import.wait)
+                return Connector(spec, address.locality, lambda: self._claude(spec, address), self.claude_import.wait)
             case "ollama":
                 address = self.ollama_address
                 return Connector(spec, address.locality, lambda: self._ollama(spec, address), self.local_import.wait)

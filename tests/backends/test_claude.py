@@ -716,8 +716,18 @@ class Lines:
         self.opened_as.append((purpose, host, port, locality))
         return len(self.opened_as)
 
-    def closed(self, row: int, *, verdict: str, peer: str | None, sent: int, received: int, detail: str = "") -> None:
-        assert row == len(self.opened_as), detail
+    def closed(
+        self,
+        row: int,
+        *,
+        verdict: str,
+        peer: str | None,
+        sent: int,
+        received: int,
+        detail: str = "",
+        left_to: str = "",
+    ) -> None:
+        assert (row, left_to) == (len(self.opened_as), ""), detail
         self.ended.append((verdict, peer, sent, received))
 
 

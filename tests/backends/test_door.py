@@ -37,9 +37,20 @@ class RecordingLedger:
             self.on_open()
         return row
 
-    def closed(self, row: int, *, verdict: str, peer: str | None, sent: int, received: int, detail: str = "") -> None:
+    def closed(
+        self,
+        row: int,
+        *,
+        verdict: str,
+        peer: str | None,
+        sent: int,
+        received: int,
+        detail: str = "",
+        left_to: str = "",
+    ) -> None:
         assert self.lines[row]["verdict"] == "open"
         self.lines[row] |= {"verdict": verdict, "peer": peer, "sent": sent, "received": received, "detail": detail}
+        self.lines[row]["left_to"] = left_to
 
     @property
     def only(self) -> dict[str, Any]:

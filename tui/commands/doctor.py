@@ -205,9 +205,8 @@ def _address(name: str, read: Callable[[], ServerAddress], source: str) -> Findi
         address = read()
     except AddressRefused as error:
         return Finding("addresses", name, f"{error} (from {source})", broken=True)
-    # Whatever its address, a gateway for Claude passes the words on to a cloud.
-    locality = Locality.CLOUD if name == "Claude" else address.locality
-    return Finding("addresses", name, f"{address.url} ({source}), {locality}")
+    where = "a gateway on this machine: who answers is not known" if address.is_gateway and address.is_here else ""
+    return Finding("addresses", name, f"{address.url} ({source}), {where or address.locality}")
 
 
 async def _servers(wiring: Wiring) -> list[Finding]:
