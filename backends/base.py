@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from backends.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from backends.address import ServerAddress
 
 
 class Locality(StrEnum):
@@ -172,6 +175,8 @@ class Connector:
     connect: Callable[[], Backend]
     prepare: Callable[[], Awaitable[None]]
     """Loads the libraries that `connect` needs, off the event loop; returns at once when they are there."""
+    server: ServerAddress | None = None
+    """Where it is asked; None for an engine that this program starts itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ class StoredLedger:
         self._reply_id = reply_id
         self._level = level
         self._attested = attested
+        self._has_refused = False
 
     async def opened(self, *, purpose: str, host: str, port: int, locality: Locality) -> int:
         """Commit the row; the request may be sent once this returns.
@@ -56,12 +57,16 @@ class StoredLedger:
                 by_your_word=locality is Locality.THIS_MACHINE and self._attested(display(host, port)),
             )
         except Refused as refusal:
+            self._has_refused = True
             raise NotOnDevice(str(refusal)) from refusal
         except StoreError as problem:
             raise NotRecorded(f"Nothing was sent, because the ledger could not be written. {problem}") from problem
 
     def refused(self, *, purpose: str, host: str, port: int, locality: Locality, detail: str) -> None:
-        """Queue a row for what was refused before anybody could dial."""
+        """Queue a row for what was refused before anybody could dial; one per reply, however often it is told."""
+        if self._has_refused:
+            return
+        self._has_refused = True
         self._store.post(
             Store.refuse_request,
             session_id=self._session_id,

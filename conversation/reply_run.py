@@ -29,7 +29,7 @@ from backends import (
     Usage,
 )
 from backends import Located as BackendLocated
-from backends.errors import NotOnDevice
+from backends.errors import LeftThisMachine, NotOnDevice
 from backends.ledger import recorded
 from conversation import estimate, policy
 from conversation.ledger import StoredLedger
@@ -87,6 +87,8 @@ class ReplyRun:
         self._thinking_from: float | None = None
         self._thinking_until: float | None = None
         self._located: BackendLocated | None = None
+        self._left_to: str | None = None
+        """Who answered instead of this machine, after the prompt had been sent; None as long as all is well."""
         self._metered = Usage()
         self._finished: Finished | None = None
         self._has_settled = False
@@ -151,27 +153,44 @@ class ReplyRun:
         await self._prepare()
         # Asked here and not earlier: the latch may have fallen while a library was imported.
         request = replace(self._request, this_machine_only=self._confidential())
-        if not policy.admits(self.connector, confidential=request.this_machine_only):
-            raise NotOnDevice("This session is confidential: only models on this machine are asked.")
         ledger = StoredLedger(self._store, self._now, session_id=self._session_id, reply_id=self.reply.id)
-        with recorded(ledger, "chat"):
-            async with aclosing(self._backend().stream(request)) as events:
-                async for event in events:
-                    match event:
-                        case TextDelta(text):
-                            self._receive(text, thinking=False)
-                        case ThinkingDelta(text):
-                            self._receive(text, thinking=True)
-                        case Progress(state, fraction):
-                            self._enter(_STATES[state], fraction)
-                        case BackendLocated():
-                            self._locate(event)
-                        case Metered(usage):
-                            self._metered = usage
-                        case Finished():
-                            self._finished = event
-                        case _:
-                            assert_never(event)
+        try:
+            if not policy.admits(self.connector, confidential=request.this_machine_only):
+                raise NotOnDevice("This session is confidential: only models on this machine are asked.")
+            with recorded(ledger, "chat"):
+                await self._answered(request)
+        except LeftThisMachine as alarm:
+            self._left_to = alarm.to
+            raise
+        except NotOnDevice as refusal:
+            self._write_down(refusal, ledger)
+            raise
+
+    async def _answered(self, request: Request) -> None:
+        async with aclosing(self._backend().stream(request)) as events:
+            async for event in events:
+                match event:
+                    case TextDelta(text):
+                        self._receive(text, thinking=False)
+                    case ThinkingDelta(text):
+                        self._receive(text, thinking=True)
+                    case Progress(state, fraction):
+                        self._enter(_STATES[state], fraction)
+                    case BackendLocated():
+                        self._locate(event)
+                    case Metered(usage):
+                        self._metered = usage
+                    case Finished():
+                        self._finished = event
+                    case _:
+                        assert_never(event)
+
+    def _write_down(self, refusal: NotOnDevice, ledger: StoredLedger) -> None:
+        """A prompt that was not sent is a line of the ledger as well."""
+        server = self.connector.server
+        if server is not None:
+            locality = self._located.locality if self._located else server.locality
+            ledger.refused(purpose="chat", host=server.host, port=server.port, locality=locality, detail=refusal.kind)
 
     async def _prepare(self) -> None:
         """Wait for the client library; say so only if it is not there at once."""
@@ -228,7 +247,7 @@ class ReplyRun:
             ended=self._now(),
             served_model=self._finished.model if self._finished else None,
             digest=self._finished.digest if self._finished else None,
-            locality=str(self._located.locality) if self._located else None,
+            locality=self._locality(),
             error=_told(error, self._retries) if error else None,
             error_kind=error.kind if error else None,
             note=self._finished.note if self._finished else self._stop_note or "",
@@ -236,6 +255,11 @@ class ReplyRun:
         )
         self._store.post(Store.settle_reply, self.reply.id, settlement)
         self._show(Settled(self._settled_reply(settlement)))
+
+    def _locality(self) -> str | None:
+        if self._left_to is not None:
+            return str(Locality.CLOUD)
+        return str(self._located.locality) if self._located else None
 
     def _settled_reply(self, settlement: Settlement) -> Reply:
         """The same value that the store will give back, without waiting for it."""

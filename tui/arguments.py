@@ -63,9 +63,9 @@ The exit code is 0 when something was found and 1 when nothing was.
 _LEDGER_NOTES = """\
 Each line: time, what for, host and port asked, the address at the other end of the socket, where that is, bytes out
 and in, how it ended, and what kept the program from every other way out, where known. Bytes are those of HTTP,
-inside TLS. The sum at the end counts every request, not only those that are listed. A request without an end was under
-way when the program was killed, or still is: what it sent is not known. Off the record nothing is kept, so nothing is
-listed here.
+inside TLS. The sum at the end counts every request, not only those that are listed. A request without an end was
+under way when the program was killed, or still is: what it sent is not known. Off the record nothing is kept, so
+nothing is listed here.
 
 --json prints one document, in ASCII:
   {"requests": [{"id", "session", "opened", "closed", "purpose", "host", "port", "peer", "locality", "place",

@@ -43,22 +43,17 @@ class Amount:
 
 def request_line(request: RequestRecord, local_time: Callable[[datetime], datetime]) -> str:
     """One request: "2026-11-22 14:02:11  chat  127.0.0.1:11434  this machine  812 B out  4.1 kB in  done"."""
-    asked = display(request.host, request.port)
     peer = f" ({request.peer})" if request.peer and request.peer != request.host else ""
-    return one_line(
-        "  ".join(
-            [
-                f"{local_time(request.opened):%Y-%m-%d %H:%M:%S}",
-                f"{request.purpose:9}",
-                f"{asked}{peer}",
-                place(request),
-                _amount(request),
-                _ending(request),
-                *([request.level] if request.level else []),
-            ]
-        ),
-        400,
-    )
+    parts = [
+        f"{local_time(request.opened):%Y-%m-%d %H:%M:%S}",
+        f"{one_line(request.purpose, 9):9}",
+        one_line(f"{display(request.host, request.port)}{peer}", 120),
+        place(request),
+        _amount(request),
+        _ending(request),
+        *([one_line(request.level, 40)] if request.level else []),
+    ]
+    return "  ".join(parts)
 
 
 def place(request: RequestRecord | RequestTotal) -> str:
@@ -175,4 +170,4 @@ def _amount(request: RequestRecord) -> str:
 def _ending(request: RequestRecord) -> str:
     if request.verdict == OPEN:
         return "open: under way, or the program was killed"
-    return f"{request.verdict} ({request.detail})" if request.detail else request.verdict
+    return f"{request.verdict} ({one_line(request.detail, 80)})" if request.detail else request.verdict

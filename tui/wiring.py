@@ -120,16 +120,24 @@ class Wiring:
         match spec.backend:
             case "claude":
                 address = self.claude_address
-                return Connector(spec, address.locality, lambda: self._claude(spec, address), self.claude_import.wait)
+                return Connector(
+                    spec, address.locality, lambda: self._claude(spec, address), self.claude_import.wait, address
+                )
             case "ollama":
                 address = self.ollama_address
-                return Connector(spec, address.locality, lambda: self._ollama(spec, address), self.local_import.wait)
+                return Connector(
+                    spec, address.locality, lambda: self._ollama(spec, address), self.local_import.wait, address
+                )
             case "lmstudio":
                 address = self.lmstudio_address
-                return Connector(spec, address.locality, lambda: self._openai(spec, address), self.local_import.wait)
+                return Connector(
+                    spec, address.locality, lambda: self._openai(spec, address), self.local_import.wait, address
+                )
             case "openai":
                 address = parse_server(spec.url, default_port=HTTPS_PORT, trusted_hosts=self.settings.trusted_hosts)
-                return Connector(spec, address.locality, lambda: self._openai(spec, address), self.local_import.wait)
+                return Connector(
+                    spec, address.locality, lambda: self._openai(spec, address), self.local_import.wait, address
+                )
             case "gguf":
                 path = _gguf_path(spec)
                 return Connector(spec, Locality.THIS_MACHINE, lambda: self._gguf(spec, path), self.local_import.wait)
