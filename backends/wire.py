@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, cast
@@ -26,6 +27,8 @@ Record: TypeAlias = Mapping[str, object]
 REPLY_LIMIT = 4_000_000
 """Bytes of one reply that is not streamed: Ollama's list of a thousand models is under 1 MB."""
 _WORDS_LIMIT = 300
+# As Anthropic, OpenAI and their like make them (sk-ant-api03-..., sk-proj-...), and whatever was sent as a token.
+_KEY = re.compile(r"\bsk-[\w-]{6,}|(?<=\bBearer )[\w.~+/=-]{6,}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +191,12 @@ def error_words(value: object) -> tuple[str, Record]:
 
 
 def one_line(words: str) -> str:
-    """A server's words, short enough to stand inside a sentence of ours."""
+    """A server's words, short enough to stand inside a sentence of ours.
+
+    Without keys: a server may quote the one that it refuses, and what it says is shown and kept.
+    """
     line = " ".join("".join(c if c.isprintable() else " " for c in storable(words[: 4 * _WORDS_LIMIT])).split())
+    line = _KEY.sub("(a key)", line)
     return line if len(line) <= _WORDS_LIMIT else line[: _WORDS_LIMIT - 3] + "..."
 
 

@@ -24,6 +24,7 @@ from conversation.engine import Busy, Conversation, NothingToAsk
 from conversation.library import Library
 from storage import Side
 from storage.errors import StoreError
+from tui import crash
 from tui.actions import ACTIONS
 from tui.first_steps import INSTALL_OLLAMA, FirstSteps
 from tui.gc_policy import GCPolicy
@@ -116,12 +117,21 @@ class DuologueApp(App[int]):
         except EXPECTED as problem:
             self._chat.say(str(problem))
 
-    def _fatal_error(self) -> None:
-        """Show a bug without the values of variables: prompts and answers are among them."""
-        from rich.traceback import Traceback
+    def _handle_exception(self, error: Exception) -> None:
+        """End because of a bug, and tell of it without the values of variables: prompts and keys are among them."""
+        crash.tell(error)
+        super()._handle_exception(error)
 
-        self.bell()
-        self.panic(Traceback(show_locals=False, width=None))
+    def _fatal_error(self) -> None:
+        """Textual's way to show the bug that `_handle_exception` has told."""
+        self._close_messages_no_wait()
+
+    def panic(self, *renderables: object) -> None:  # noqa: ARG002 - what is in them is not ours to show
+        """End. Textual calls this with a traceback of its own, above all where it reads keys in a thread."""
+        if self._exception is None:
+            crash.tell(RuntimeError())
+            self._return_code = 1
+        self._close_messages_no_wait()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own colour names, for themes that do not have them."""

@@ -2,7 +2,7 @@
 
 Reads the arguments and the settings, makes the wiring, and hands both to a subcommand or to the app. Each is imported
 when it is asked for: `--help` loads no library, a subcommand no Textual, and nothing here a client. Expected errors
-end as one line on standard error and an exit code (`exit_codes`); anything else is a bug and shows its traceback.
+end as one line on standard error and an exit code (`exit_codes`); anything else is a bug, told by `crash`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the program; returns its exit code."""
+    """Run the program; returns its exit code. Without `argv` this process is the program's own."""
+    if argv is None:
+        from tui import crash
+
+        crash.install()
     try:
         arguments = parsed(sys.argv[1:] if argv is None else argv)
         return int(_run(arguments))

@@ -21,7 +21,7 @@ from tui.words import key_source
 def run_app(wiring: Wiring, start: Start, *, keep: bool = True) -> int:
     """Open the app and return its exit code. `keep=False`: nothing is stored."""
     set_textual_environment()
-    from tui import escape_key, terminal_keys  # before the first key is read
+    from tui import crash, escape_key, terminal_keys  # before the first key is read
     from tui.app import DuologueApp
     from tui.commands.output import say
     from tui.hangup import end_with_the_terminal
@@ -32,7 +32,8 @@ def run_app(wiring: Wiring, start: Start, *, keep: bool = True) -> int:
     app = DuologueApp(world.services(start))
     end_with_the_terminal(world.close_now, app.end_at_hangup)
     try:
-        app.run()
+        with crash.told_afterwards():
+            app.run()
     finally:
         for problem in world.close_now():
             say(str(problem))
