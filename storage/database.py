@@ -10,6 +10,8 @@ Every connection is set the same way, for reasons measured on real crashes and f
 - `secure_delete`: deleted text is overwritten; `temp_store=MEMORY`: sorting never spills text into a file.
 - `trusted_schema` off: a file from elsewhere cannot run functions from its schema.
 
+With a key the same file is an SQLCipher one (`storage/cipher.py`), and nothing else differs.
+
 Text is made storable here, in one place: SQLite refuses lone surrogates, and a whole answer would be lost with one.
 """
 
@@ -22,9 +24,13 @@ import time
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from storage import files
-from storage.errors import NotFound, StoreError, file_gone, translate
+from storage import cipher, files
+from storage.errors import Corrupt, NotFound, StoreError, file_gone, translate, wrong_key
+
+if TYPE_CHECKING:
+    from storage.vault_key import VaultKey
 
 Value = str | int | float | bytes | None
 
@@ -39,22 +45,24 @@ class Database:
     """A connection to one file, or to a database in memory that ends with its last connection."""
 
     def __init__(
-        self, address: str, path: Path | None, *, read_only: bool, patience: float, any_thread: bool
+        self,
+        address: str,
+        path: Path | None,
+        *,
+        read_only: bool,
+        patience: float,
+        any_thread: bool,
+        key: VaultKey | None = None,
     ) -> None:
-        """Connect to `address`, an SQLite URI. Raises `StoreError`."""
+        """Connect to `address`, an SQLite URI; with a key, to an encrypted file. Raises `StoreError`."""
         self.path = path
         self.read_only = read_only
         self._address = address
         self._patience = patience
+        self._key = key
+        self._errors = (sqlite3.Error,) if key is None else cipher.errors()
         with self._translated():
-            self._connection = sqlite3.connect(
-                address,
-                uri=True,
-                timeout=patience,
-                isolation_level=None,
-                check_same_thread=not any_thread,
-                cached_statements=_CACHED_STATEMENTS,
-            )
+            self._connection = self._connected(any_thread=any_thread)
         try:
             self._set_up()
         except BaseException:
@@ -73,33 +81,38 @@ class Database:
         return cls(address, None, read_only=False, patience=PATIENCE, any_thread=False)
 
     @classmethod
-    def for_writing(cls, path: Path, *, patience: float = PATIENCE) -> Database:
+    def for_writing(cls, path: Path, *, patience: float = PATIENCE, key: VaultKey | None = None) -> Database:
         """Connect to a file that exists (see `files.prepare`)."""
         # mode=rw: a file that vanished meanwhile is not made anew with SQLite's 0644.
-        return cls(f"{path.as_uri()}?mode=rw", path, read_only=False, patience=patience, any_thread=False)
+        return cls(f"{path.as_uri()}?mode=rw", path, read_only=False, patience=patience, any_thread=False, key=key)
 
     @classmethod
-    def for_reading(cls, path: Path, *, patience: float = PATIENCE) -> Database:
+    def for_reading(cls, path: Path, *, patience: float = PATIENCE, key: VaultKey | None = None) -> Database:
         """Connect to a file without ever changing it; also where the folder cannot be written."""
         if not path.is_file():
             raise NotFound(f"There is no {path} yet. Start the program once, or choose another folder.")
         address = f"{path.as_uri()}?mode=ro"
         try:
-            return cls(address, path, read_only=True, patience=patience, any_thread=False)
+            return cls(address, path, read_only=True, patience=patience, any_thread=False, key=key)
         except StoreError:
             # A WAL database needs its -shm file even to be read; where that cannot be made (read-only folder), only
             # `immutable` reads. Nobody can write there either, so what is read stays true; but it passes over a
             # write-ahead log, without which a file that a killed program left may be half of the old and the new.
             if files.shared_memory(path).exists() or files.wal(path).exists():
                 raise
-            return cls(f"{address}&immutable=1", path, read_only=True, patience=patience, any_thread=False)
+            return cls(f"{address}&immutable=1", path, read_only=True, patience=patience, any_thread=False, key=key)
 
     def another(self, *, patience: float) -> Database:
         """A read-only connection to the same database; any thread may close it."""
         if self.path is None:
             return Database(self._address, None, read_only=True, patience=patience, any_thread=True)
         address = self._address.replace("?mode=rw", "?mode=ro")
-        return Database(address, self.path, read_only=True, patience=patience, any_thread=True)
+        return Database(address, self.path, read_only=True, patience=patience, any_thread=True, key=self._key)
+
+    @property
+    def encrypted(self) -> bool:
+        """True for a vault."""
+        return self._key is not None
 
     @property
     def place(self) -> str:
@@ -196,14 +209,34 @@ class Database:
     def _translated(self) -> Generator[None, None, None]:
         try:
             yield
-        except sqlite3.Error as error:
-            ours = translate(error, self.place)
+        except self._errors as error:
+            known = error if isinstance(error, sqlite3.Error) else cipher.as_sqlite_error(error)
+            ours = translate(known, self.place)
             if ours is error:
                 raise
             raise ours from error
 
+    def _connected(self, *, any_thread: bool) -> sqlite3.Connection:
+        if self._key is not None:
+            return cipher.connect(
+                self._address,
+                self._key,
+                patience=self._patience,
+                any_thread=any_thread,
+                cached=_CACHED_STATEMENTS,
+            )
+        connection = sqlite3.connect(
+            self._address,
+            uri=True,
+            timeout=self._patience,
+            isolation_level=None,
+            check_same_thread=not any_thread,
+            cached_statements=_CACHED_STATEMENTS,
+        )
+        connection.row_factory = sqlite3.Row
+        return connection
+
     def _set_up(self) -> None:
-        self._connection.row_factory = sqlite3.Row
         # Python's, because SQLite's own `lower` knows ASCII only.
         self._connection.create_function("casefold", 1, str.casefold, deterministic=True)
         self._set("trusted_schema", "OFF")
@@ -216,7 +249,13 @@ class Database:
             # macOS: without these a flushed disk is not flushed. They do nothing elsewhere.
             self._set("fullfsync", "ON")
             self._set("checkpoint_fullfsync", "ON")
-        self.number("SELECT count(*) FROM sqlite_schema")  # now, not later, if this is no database
+        try:
+            self.number("SELECT count(*) FROM sqlite_schema")  # now, not later, if this is no database
+        except Corrupt as problem:
+            if not self.encrypted:
+                raise
+            # A file that was written with another key looks like a damaged one; the two cannot be told apart.
+            raise wrong_key(self.place) from problem
 
     def _set(self, pragma: str, value: str) -> None:
         with self._translated():

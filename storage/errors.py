@@ -4,6 +4,7 @@
     ├── Locked            another program holds the file
     ├── ReadOnly          the file or its folder cannot be written
     ├── Corrupt           the file is damaged, or is not ours
+    ├── WrongKey          the key does not open the vault, or the vault's file is damaged
     ├── NewerVersion      the file was written by a newer version
     ├── DiskFull          there is no room
     ├── FileGone          the file was removed or replaced while it was open
@@ -38,6 +39,10 @@ class ReadOnly(StoreError):
 
 class Corrupt(StoreError):
     """The file is damaged or is not a file of conversations. Nothing was changed or deleted."""
+
+
+class WrongKey(StoreError):
+    """The vault does not open with this key. Nothing was changed or deleted."""
 
 
 class NewerVersion(StoreError):
@@ -106,6 +111,8 @@ def translate(error: sqlite3.Error | OSError, place: str) -> Exception:
             return read_only(place)
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_FORMAT:
             return corrupt(place)
+        case sqlite3.SQLITE_INTERRUPT:
+            return SearchStopped("The search was stopped for a newer one. Search again.")
         case sqlite3.SQLITE_FULL:
             return disk_full(place)
         case sqlite3.SQLITE_IOERR:
@@ -130,6 +137,14 @@ def corrupt(place: str) -> Corrupt:
     return Corrupt(
         f"{place} is damaged or is not a file of conversations; nothing in it was changed. "
         "Move it aside, then restore a backup or start afresh."
+    )
+
+
+def wrong_key(place: str) -> WrongKey:
+    """The one wording for a vault that stays shut."""
+    return WrongKey(
+        f"{place} does not open with this key, or it is damaged; nothing in it was changed. "
+        "Try the passphrase or recovery key once more, or restore a backup of the file."
     )
 
 

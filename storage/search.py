@@ -20,7 +20,6 @@ from dataclasses import dataclass
 
 from storage import rows
 from storage.database import Database, Value
-from storage.errors import SearchStopped
 from storage.records import Hit, Place, Side
 from storage.search_query import PREFIX_LETTERS, Query, parse
 from storage.snippets import Marker, Snippet, beginning, snippet
@@ -91,16 +90,12 @@ class SearchTable:
         Raises `SearchStopped` after `stop_search`.
         """
         wanted = parse(query, self._prefix_letters())
+        include_confidential = include_confidential or self._db.encrypted  # a vault has no others
         if not wanted.choices:
             return []
-        try:
-            found = self._documents(wanted, limit, offset, session_id, include_confidential, thinking)
-            marker = Marker(wanted.terms)
-            return [hit for document in found if (hit := self._hit(document, marker, thinking)) is not None]
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
-                raise SearchStopped("The search was stopped for a newer one. Search again.") from error
-            raise
+        found = self._documents(wanted, limit, offset, session_id, include_confidential, thinking)
+        marker = Marker(wanted.terms)
+        return [hit for document in found if (hit := self._hit(document, marker, thinking)) is not None]
 
     def stop_search(self) -> None:
         """Make a search that runs in another thread raise `SearchStopped`. Safe on any thread."""

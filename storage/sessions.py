@@ -41,12 +41,13 @@ class SessionsTable:
         parent_id: str | None = None,
         parent_turn_id: int | None = None,
     ) -> Session:
-        """Begin a conversation; a fork of a confidential one is confidential, whatever is asked.
+        """Begin a conversation; in a vault, or as a fork of a confidential one, it is confidential whatever is asked.
 
         Raises `NotFound` for an unknown parent, `FileGone`.
         """
         session_id = new_id(created)
         born = rows.time_text(created)
+        confidential = confidential or self._db.encrypted
         with self._db.transaction():
             if parent_id is not None:
                 confidential = self.session(parent_id).confidential or confidential

@@ -8,6 +8,7 @@ a `StoreThread` owns the store that writes; the command line may use one directl
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from storage import files, migrations
 from storage.bin import BinTable
@@ -19,6 +20,9 @@ from storage.owners import Owner
 from storage.search import SearchTable
 from storage.sessions import SessionsTable
 from storage.turns import TurnsTable
+
+if TYPE_CHECKING:
+    from storage.vault_key import VaultKey
 
 _READER_PATIENCE = 1.0
 """Seconds; short because a reader beside the writer is used where waiting would be seen."""
@@ -34,9 +38,17 @@ class Store(SessionsTable, TurnsTable, MarksTable, BinTable, LedgerTable, Search
         self._owner_name = owner.name if owner else ""
 
     @classmethod
-    def open(cls, path: Path | None, *, read_only: bool = False, patience: float = PATIENCE) -> Store:
+    def open(
+        cls,
+        path: Path | None,
+        *,
+        key: VaultKey | None = None,
+        read_only: bool = False,
+        patience: float = PATIENCE,
+    ) -> Store:
         """Open the file, making or updating it as needed; None means in memory, and gone when closed.
 
+        With a `key` the file is a vault: encrypted, and every session in it confidential. Raises `WrongKey`.
         `patience` is how many seconds to wait for another program's lock. With `read_only` nothing is made, migrated
         or locked. Raises `StoreError`; nothing is ever deleted or repaired here.
         """
@@ -44,9 +56,9 @@ class Store(SessionsTable, TurnsTable, MarksTable, BinTable, LedgerTable, Search
             return cls._in_memory()
         path = path.resolve()
         if read_only:
-            return cls._for_reading(path, patience)
+            return cls._for_reading(path, patience, key)
         try:
-            return cls._for_writing(path, patience)
+            return cls._for_writing(path, patience, key)
         except OSError as error:
             raise translate(error, str(path)) from error
 
@@ -58,8 +70,8 @@ class Store(SessionsTable, TurnsTable, MarksTable, BinTable, LedgerTable, Search
         return cls(database)
 
     @classmethod
-    def _for_reading(cls, path: Path, patience: float) -> Store:
-        database = Database.for_reading(path, patience=patience)
+    def _for_reading(cls, path: Path, patience: float, key: VaultKey | None) -> Store:
+        database = Database.for_reading(path, patience=patience, key=key)
         try:
             _require_current(database)
         except BaseException:
@@ -68,11 +80,11 @@ class Store(SessionsTable, TurnsTable, MarksTable, BinTable, LedgerTable, Search
         return cls(database)
 
     @classmethod
-    def _for_writing(cls, path: Path, patience: float) -> Store:
+    def _for_writing(cls, path: Path, patience: float, key: VaultKey | None) -> Store:
         is_new = files.prepare(path)
         if not is_new:
-            _look(path, patience)
-        database = Database.for_writing(path, patience=patience)
+            _look(path, patience, key)
+        database = Database.for_writing(path, patience=patience, key=key)
         owner: Owner | None = None
         try:
             database.prove_writable()
@@ -107,6 +119,11 @@ class Store(SessionsTable, TurnsTable, MarksTable, BinTable, LedgerTable, Search
     def path(self) -> Path | None:
         """The file, symbolic links resolved; None in memory."""
         return self._db.path
+
+    @property
+    def is_vault(self) -> bool:
+        """True where everything is encrypted and every session confidential."""
+        return self._db.encrypted
 
     def save_room(self) -> None:
         """Move the write-ahead log into the file, and from now on after every commit. Raises `DiskFull`, `Locked`.
@@ -146,12 +163,12 @@ class Store(SessionsTable, TurnsTable, MarksTable, BinTable, LedgerTable, Search
         return self._owner.living() if self._owner else frozenset({self._owner_name})
 
 
-def _look(path: Path, patience: float) -> None:
+def _look(path: Path, patience: float, key: VaultKey | None) -> None:
     """Refuse a newer, damaged or foreign file before anything could change it.
 
     On a connection that cannot write: closing a writing one would fold the write-ahead log into the file.
     """
-    database = Database.for_reading(path, patience=patience)
+    database = Database.for_reading(path, patience=patience, key=key)
     try:
         migrations.version(database)
     finally:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Concatenate, ParamSpec, TypeVar, assert_never
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, assert_never
 
 from storage import files
 from storage.errors import AlreadySettled, DiskFull, Locked, StoreError
@@ -29,6 +29,9 @@ from storage.records import Found
 from storage.searcher import Searcher
 from storage.store import Store
 from storage.turns import Part
+
+if TYPE_CHECKING:
+    from storage.vault_key import VaultKey
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,14 +52,17 @@ class StoreThread:
         path: Path | None,
         *,
         now: Callable[[], datetime],
+        key: VaultKey | None = None,
         flush_seconds: float = 0.25,
         on_problem: Callable[[StoreError], None] | None = None,
     ) -> None:
-        """`path` None means in memory. `on_problem` hears, in the event loop's thread, what nobody waits for."""
+        """`path` None means in memory; with a `key` the file is a vault.
+
+        `on_problem` hears, in the event loop's thread, what nobody waits for."""
         self._path = path
         self._now = now
         self._on_problem = on_problem or (lambda _: None)
-        self._writer = _Writer(path, flush_seconds, self._report)
+        self._writer = _Writer(path, key, flush_seconds, self._report)
         self._opened: Future[Store] = Future()
         self._thread = threading.Thread(target=self._serve, name="duologue-store", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -243,8 +249,15 @@ class _Unwritten:
 class _Writer:
     """The thread's side: does what is in the queue, and writes text down when its time has come."""
 
-    def __init__(self, path: Path | None, flush_seconds: float, report: Callable[[StoreError], None]) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        key: VaultKey | None,
+        flush_seconds: float,
+        report: Callable[[StoreError], None],
+    ) -> None:
         self._path = path
+        self._key = key
         self._flush_seconds = flush_seconds
         self._report = report
         # SimpleQueue and deque: their operations are atomic, so a signal handler may use them at any moment.
@@ -269,10 +282,10 @@ class _Writer:
     def open(self, now: Callable[[], datetime]) -> Store:
         """Open the file and settle what dead programs left open."""
         try:
-            store = Store.open(self._path)
+            store = Store.open(self._path, key=self._key)
         except DiskFull:
             self._give_up_reserve(None)
-            store = Store.open(self._path)
+            store = Store.open(self._path, key=self._key)
         try:
             self._with_room(store, lambda: store.repair_open_replies(now()))
         except BaseException:

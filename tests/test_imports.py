@@ -12,7 +12,18 @@ import pytest
 
 from tests.tui.program import PROJECT, Program
 
-CLIENTS = ("anthropic", "ollama", "httpx", "httpx2", "keyring", "sqlite_utils", "numpy", "gguf", "xllamacpp")
+CLIENTS = (
+    "anthropic",
+    "ollama",
+    "httpx",
+    "httpx2",
+    "keyring",
+    "sqlite_utils",
+    "sqlcipher3",
+    "numpy",
+    "gguf",
+    "xllamacpp",
+)
 SCREEN = ("textual",)
 
 

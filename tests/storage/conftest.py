@@ -11,13 +11,21 @@ from pathlib import Path
 import pytest
 
 from storage.store import Store
+from storage.vault_key import VaultKey
 
 NOBODY = 65534
 
 
-@pytest.fixture(params=["memory", "file"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A module's `STORES` says for which kinds of store its tests hold; in a vault every session is confidential."""
+    if "store" in metafunc.fixturenames:
+        metafunc.parametrize("store", getattr(metafunc.module, "STORES", ("memory", "file")), indirect=True)
+
+
+@pytest.fixture
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(tmp_path / "data" / "conversations.db" if request.param == "file" else None)
+    path = None if request.param == "memory" else tmp_path / "data" / "conversations.db"
+    opened = Store.open(path, key=VaultKey.new() if request.param == "vault" else None)
     yield opened
     opened.close()
 
@@ -43,3 +51,11 @@ def unprivileged_folder() -> Iterator[Path]:
         for directory, _, _ in os.walk(folder):
             Path(directory).chmod(0o700)
         shutil.rmtree(folder)
+
+
+@pytest.fixture
+def ordinary_store(store: Store) -> Store:
+    """The store, where sessions can be ordinary ones."""
+    if store.is_vault:
+        pytest.skip("in a vault every session is confidential")
+    return store

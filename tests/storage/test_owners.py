@@ -12,6 +12,8 @@ from storage.records import Outcome
 from storage.store import Store
 from tests.storage.samples import later, new_session, new_turn
 
+STORES = ("memory", "file", "vault")
+
 HOLDER = """
 import sys, time
 from pathlib import Path

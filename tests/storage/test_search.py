@@ -23,6 +23,8 @@ from storage.thread import StoreThread
 from tests.storage.processes import fill_until_killed, start
 from tests.storage.samples import BOTH, NOON, complete, later, new_session
 
+STORES = ("memory", "file", "vault")
+
 VERSION_BEFORE = 5
 
 
@@ -110,6 +112,7 @@ def test_thinking_is_found_only_when_asked_for(store: Store) -> None:
     assert store.search("because", thinking=True)[0].turn_id == turn.id
 
 
+@pytest.mark.usefixtures("ordinary_store")
 def test_confidential_sessions_are_found_only_when_asked_for(store: Store) -> None:
     said(store, "The secret word", confidential=True)
     open_turn = said(store, "Another secret", seconds=2)
@@ -117,6 +120,7 @@ def test_confidential_sessions_are_found_only_when_asked_for(store: Store) -> No
     assert [hit.confidential for hit in store.search("secret", include_confidential=True)].count(True) == 1
 
 
+@pytest.mark.usefixtures("ordinary_store")
 def test_the_latch_takes_a_session_out_of_the_results_at_once(store: Store) -> None:
     turn = said(store, "A word")
     store.mark_confidential(turn.session_id, NOON)

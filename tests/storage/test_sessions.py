@@ -11,7 +11,10 @@ from storage.sessions import new_id
 from storage.store import Store
 from tests.storage.samples import BOTH, NOON, complete, later, new_session, new_turn
 
+STORES = ("memory", "file", "vault")
 
+
+@pytest.mark.usefixtures("ordinary_store")
 def test_a_session_is_read_as_it_was_made(store: Store) -> None:
     made = store.create_session(left="claude:a", right=None, created=NOON, title="T", system_prompt="Be brief.")
     assert store.session(made.id) == made
@@ -110,6 +113,7 @@ def test_the_list_is_filtered_by_title_in_any_case_and_literally(store: Store) -
     assert found("absent") == []
 
 
+@pytest.mark.usefixtures("ordinary_store")
 def test_the_list_can_show_confidential_sessions_only_or_leave_them_out(store: Store) -> None:
     new_session(store, title="open")
     new_session(store, title="closed", confidential=True)
@@ -180,6 +184,7 @@ def test_a_given_title_stays(store: Store) -> None:
     assert store.session(session.id).title == "Mine"
 
 
+@pytest.mark.usefixtures("ordinary_store")
 def test_a_fork_knows_where_it_came_from(store: Store) -> None:
     parent = new_session(store)
     turn = new_turn(store, parent)

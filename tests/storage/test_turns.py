@@ -12,6 +12,8 @@ from storage.records import NewReply, Outcome, Receipt, Reply, Settlement, Side
 from storage.store import Store
 from tests.storage.samples import BOTH, FULL_SETTLEMENT, NOON, complete, later, new_session, new_turn
 
+STORES = ("memory", "file", "vault")
+
 
 def test_a_turn_opens_with_its_prompt_and_one_open_reply_per_side(store: Store) -> None:
     session = new_session(store)
