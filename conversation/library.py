@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from backends import Connector
 from conversation.engine import Conversation, Surroundings
-from storage import Found, RequestRecord, Session, SessionSummary, Side, Turn, TurnSize
+from storage import Found, Occurrences, RequestRecord, Session, SessionSummary, Side, Turn, TurnSize
+from storage.needles import Needle
 from storage.store import Store
 from storage.thread import StoreThread
 
@@ -65,6 +66,14 @@ class Library:
         Off the event loop: over a large store it takes longer than a frame. Raises `StoreError`.
         """
         return await self._store.search(query, limit=limit, offset=offset)
+
+    async def find(self, conversation: Conversation, needle: Needle) -> Sequence[Occurrences] | None:
+        """Which of a conversation's turns have it, oldest first; None if a newer search was asked for meanwhile.
+
+        Off the event loop, a few turns at a time. Raises `StoreError`.
+        """
+        session = conversation.session
+        return [] if session is None else await self._store.find(session.id, needle)
 
     @property
     def kept(self) -> bool:

@@ -5,6 +5,7 @@ from storage.records import (
     Found,
     Hit,
     NewReply,
+    Occurrences,
     Outcome,
     Place,
     Receipt,
@@ -18,6 +19,7 @@ from storage.records import (
     Turn,
     TurnSize,
     Vote,
+    Where,
 )
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "Found",
     "Hit",
     "NewReply",
+    "Occurrences",
     "Outcome",
     "Place",
     "Receipt",
@@ -38,4 +41,5 @@ __all__ = [
     "Turn",
     "TurnSize",
     "Vote",
+    "Where",
 ]

@@ -300,3 +300,27 @@ class Found:
     hits: tuple[Hit, ...]
     unindexed_turns: int
     """Turns of an older file that cannot be found yet; 0 once its index is built."""
+
+
+class Where(StrEnum):
+    """A part of a turn in which words can be found."""
+
+    QUESTION = "question"
+    LEFT_THINKING = "left thinking"
+    LEFT = "left"
+    RIGHT_THINKING = "right thinking"
+    RIGHT = "right"
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrences:
+    """How often one turn has what is looked for inside its conversation."""
+
+    turn_id: int
+    counts: tuple[tuple[Where, int], ...]
+    """In the order of reading; parts that have it not at all are left out."""
+
+    @property
+    def total(self) -> int:
+        """How often altogether."""
+        return sum(count for _, count in self.counts)

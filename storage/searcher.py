@@ -9,11 +9,16 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 from storage.errors import SearchStopped, StoreError
-from storage.records import Found, Hit
+from storage.needles import Needle
+from storage.records import Found, Hit, Occurrences
 from storage.store import Store
+
+R = TypeVar("R")
 
 
 class Searcher:
@@ -37,9 +42,6 @@ class Searcher:
         thinking: bool,
     ) -> Found | None:
         """As `StoreThread.search`."""
-        self._require_open()
-        self._asked += 1
-        self._store.stop_search()
         find = partial(
             self._store.search,
             query,
@@ -49,8 +51,24 @@ class Searcher:
             include_confidential=include_confidential,
             thinking=thinking,
         )
+        return await self._newest(lambda _: self._found(find))
+
+    async def find(self, session_id: str, needle: Needle) -> list[Occurrences] | None:
+        """As `StoreThread.find`."""
+        return await self._newest(
+            lambda number: self._store.find(session_id, needle, lambda: number == self._asked and not self._closed)
+        )
+
+    def _found(self, find: partial[list[Hit]]) -> Found:
+        return Found(tuple(find()), self._store.unindexed_turns())
+
+    async def _newest(self, look: Callable[[int], R]) -> R | None:
+        """Stop what runs, and look in a thread; None if something newer was asked for meanwhile."""
+        self._require_open()
+        self._asked += 1
+        self._store.stop_search()
         number = self._asked
-        found = await asyncio.to_thread(self._search, number, find)
+        found = await asyncio.to_thread(self._look, number, look)
         return found if number == self._asked else None
 
     def close(self) -> None:
@@ -62,14 +80,14 @@ class Searcher:
         with self._in_use:
             self._store.close()
 
-    def _search(self, number: int, find: partial[list[Hit]]) -> Found | None:
+    def _look(self, number: int, look: Callable[[int], R]) -> R | None:
         # One after the other: an interrupt meant for one search must not end another that runs beside it.
         with self._in_use:
             self._require_open()
             if number != self._asked:
                 return None
             try:
-                return Found(tuple(find()), self._store.unindexed_turns())
+                return look(number)
             except (SearchStopped, sqlite3.Error):
                 # SQLite tells of an interrupt in words of its own while it reads the schema.
                 if number == self._asked and not self._closed:

@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, assert_never
 
 from storage import files
 from storage.errors import AlreadySettled, DiskFull, Locked, StoreError
-from storage.records import Found
+from storage.needles import Needle
+from storage.records import Found, Occurrences
 from storage.searcher import Searcher
 from storage.store import Store
 from storage.turns import Part
@@ -147,6 +148,15 @@ class StoreThread:
             include_confidential=include_confidential,
             thinking=thinking,
         )
+
+    async def find(self, session_id: str, needle: Needle) -> list[Occurrences] | None:
+        """Look inside one session as `Store.find` does, in the thread of searches; None if a newer one came.
+
+        Raises `StoreError`.
+        """
+        if self._searcher is None:
+            raise _not_open()
+        return await self._searcher.find(session_id, needle)
 
     def close(self) -> None:
         """Write down all that waits, stop the thread, close the file.
