@@ -8,6 +8,7 @@ from backends import Connector
 from conversation.engine import Conversation, Surroundings
 from storage import Found, Occurrences, RequestRecord, Session, SessionSummary, Side, Turn, TurnSize
 from storage.needles import Needle
+from storage.session_filter import SessionFilter
 from storage.store import Store
 from storage.thread import StoreThread
 
@@ -54,11 +55,11 @@ class Library:
 
     def summaries(self, text: str = "", limit: int = 200, offset: int = 0) -> Sequence[SessionSummary]:
         """Sessions, newest first, whose title has `text` in it."""
-        return self._store.reader.sessions(limit=limit, offset=offset, text=text)
+        return self._store.reader.sessions(limit=limit, offset=offset, wanted=SessionFilter(words=text))
 
     def ordinary_summaries(self, limit: int) -> Sequence[SessionSummary]:
         """The last sessions that are not confidential, newest first: for places that show them unasked."""
-        return self._store.reader.sessions(limit=limit, confidential=False)
+        return self._store.reader.sessions(limit=limit, wanted=SessionFilter(confidential=False))
 
     async def search(self, query: str, *, limit: int = 50, offset: int = 0) -> Found | None:
         """Where `query` is found in ordinary sessions; None if a newer search was asked for meanwhile.
@@ -105,7 +106,7 @@ class Library:
 
     def last_pair(self) -> Mapping[Side, str]:
         """The models of the newest ordinary session, for the next one; the demo model is nobody's choice for long."""
-        newest = next(iter(self._store.reader.sessions(limit=1, confidential=False)), None)
+        newest = next(iter(self._store.reader.sessions(limit=1, wanted=SessionFilter(confidential=False))), None)
         if newest is None:
             return {}
         pair = {Side.LEFT: newest.session.left, Side.RIGHT: newest.session.right}

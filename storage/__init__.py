@@ -1,6 +1,7 @@
 """Keeps what was said. Values live in `records`; all SQL in `store`; the one thread that writes in `thread`."""
 
 from storage.records import (
+    Attachment,
     Choice,
     Found,
     Hit,
@@ -23,6 +24,7 @@ from storage.records import (
 )
 
 __all__ = [
+    "Attachment",
     "Choice",
     "Found",
     "Hit",

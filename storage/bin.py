@@ -11,7 +11,7 @@ from datetime import datetime
 from storage import rows
 from storage.database import Database
 from storage.errors import Ambiguous, NotFound
-from storage.records import Session, SessionSummary
+from storage.records import Session
 
 
 class BinTable:
@@ -34,14 +34,6 @@ class BinTable:
         with self._db.transaction():
             if not self._db.write("UPDATE sessions SET deleted_at = NULL WHERE id = ?", (session_id,)).rowcount:
                 raise _gone(session_id)
-
-    def bin(self, *, limit: int = 200, offset: int = 0) -> list[SessionSummary]:
-        """One page of what is in the bin, last deleted first."""
-        page = self._db.rows(
-            "SELECT * FROM sessions WHERE deleted_at IS NOT NULL ORDER BY deleted_at DESC, id DESC LIMIT ? OFFSET ?",
-            (limit, offset),
-        )
-        return [self._summary(rows.session(row)) for row in page]
 
     def bin_count(self) -> int:
         """How many sessions are in the bin."""
@@ -67,9 +59,6 @@ class BinTable:
         """
         with self._db.transaction():
             return self._db.write("DELETE FROM sessions WHERE deleted_at <= ?", (rows.time_text(until),)).rowcount
-
-    def _summary(self, session: Session) -> SessionSummary:
-        raise NotImplementedError
 
 
 def _gone(session_id: str) -> NotFound:

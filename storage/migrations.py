@@ -341,6 +341,100 @@ def _ledger_says_more(schema: Schema) -> None:
     schema.conn.execute("CREATE INDEX requests_that_left ON requests (session_id, reply_id) WHERE left_to <> ''")
 
 
+def _library(schema: Schema) -> None:
+    # Sessions that were put away are left out of the list, so its indices must tell them without reading rows.
+    for name, condition in (
+        ("sessions_by_update", ""),
+        ("sessions_confidential", " AND confidential_since IS NOT NULL"),
+        ("sessions_ordinary", " AND confidential_since IS NULL"),
+    ):
+        schema.conn.execute(f"DROP INDEX {name}")
+        schema.conn.execute(
+            f"CREATE INDEX {name} ON sessions (updated DESC, id DESC, title, deleted_at, archived_at,"
+            f" confidential_since) WHERE deleted_at IS NULL{condition}"
+        )
+    # What people write about a turn and what they attach to it is found as well: place 1 of a turn is its note,
+    # place 0 its attachments, whose text is a column because most are no text as they are.
+    schema.table("attachments").add_column("text", str, not_null_default="")
+    for statement in (
+        "CREATE INDEX sessions_in_bin ON sessions (deleted_at, id) WHERE deleted_at IS NOT NULL",
+        """
+        CREATE TRIGGER search_new_note AFTER UPDATE OF note ON turns WHEN NEW.note IS NOT OLD.note BEGIN
+          INSERT INTO search_todo (doc, text) VALUES (OLD.id * 4096 + 1, OLD.note) ON CONFLICT DO NOTHING;
+        END
+        """,
+        """
+        CREATE TRIGGER search_first_note AFTER INSERT ON turns WHEN NEW.note <> '' BEGIN
+          INSERT INTO search_todo (doc) VALUES (NEW.id * 4096 + 1) ON CONFLICT DO NOTHING;
+        END
+        """,
+        """
+        CREATE TRIGGER search_old_note BEFORE DELETE ON turns WHEN OLD.note <> '' BEGIN
+          INSERT INTO search_todo (doc, text) VALUES (OLD.id * 4096 + 1, OLD.note) ON CONFLICT DO NOTHING;
+        END
+        """,
+        # The same words as `search.ATTACHED` reads later: it takes them out of the index with this very text.
+        """
+        CREATE TRIGGER search_new_attachment BEFORE INSERT ON attachments BEGIN
+          INSERT INTO search_todo (doc, text) VALUES (NEW.turn_id * 4096, (
+            SELECT group_concat(name || char(10) || text, char(10)) FROM (
+              SELECT name, text FROM attachments WHERE turn_id = NEW.turn_id ORDER BY id))) ON CONFLICT DO NOTHING;
+        END
+        """,
+        """
+        CREATE TRIGGER search_old_attachment BEFORE DELETE ON attachments BEGIN
+          INSERT INTO search_todo (doc, text) VALUES (OLD.turn_id * 4096, (
+            SELECT group_concat(name || char(10) || text, char(10)) FROM (
+              SELECT name, text FROM attachments WHERE turn_id = OLD.turn_id ORDER BY id))) ON CONFLICT DO NOTHING;
+        END
+        """,
+        """
+        CREATE TRIGGER search_attachments_of_old_turn BEFORE DELETE ON turns
+        WHEN EXISTS (SELECT 1 FROM attachments WHERE turn_id = OLD.id) BEGIN
+          INSERT INTO search_todo (doc, text) VALUES (OLD.id * 4096, (
+            SELECT group_concat(name || char(10) || text, char(10)) FROM (
+              SELECT name, text FROM attachments WHERE turn_id = OLD.id ORDER BY id))) ON CONFLICT DO NOTHING;
+        END
+        """,
+        # For Datasette, sqlite-utils and whoever asks in SQL: one row per conversation, per turn and per answer.
+        """
+        CREATE VIEW conversations AS
+        SELECT s.id, s.title, s.created, s.updated, s.left_model, s.right_model, s.starred, s.archived_at,
+          s.deleted_at, s.origin,
+          (SELECT group_concat(name, ' ') FROM tags WHERE session_id = s.id) AS tags,
+          (SELECT count(*) FROM turns WHERE session_id = s.id) AS turns,
+          (SELECT sum(r.cost_usd) FROM turns t JOIN replies r ON r.turn_id = t.id
+           WHERE t.session_id = s.id) AS cost_usd
+        FROM sessions s
+        """,
+        """
+        CREATE VIEW answers AS
+        SELECT r.id, t.session_id, s.title, t.seq AS turn, t.prompt, r.side, r.variant, r.model, r.served_model,
+          r.locality, r.outcome, r.text, r.thinking, r.started, r.ended, r.first_token_s, r.total_s, r.input_tokens,
+          r.output_tokens,
+          round(r.output_tokens / coalesce(r.generation_s, r.total_s - r.first_token_s), 1) AS tokens_per_second,
+          r.cost_usd, r.context_used, r.context_allowed, r.stop_reason, r.error,
+          t.adopted_reply_id IS r.id AS adopted, v.choice IS r.side AS preferred
+        FROM replies r JOIN turns t ON t.id = r.turn_id JOIN sessions s ON s.id = t.session_id
+        LEFT JOIN votes v ON v.turn_id = t.id
+        """,
+        """
+        CREATE VIEW side_by_side AS
+        SELECT t.id, t.session_id, s.title, t.seq AS turn, t.asked, t.prompt,
+          l.model AS left_model, l.outcome AS left_outcome, l.text AS left_text,
+          r.model AS right_model, r.outcome AS right_outcome, r.text AS right_text,
+          v.choice AS vote, v.reasons, t.note
+        FROM turns t JOIN sessions s ON s.id = t.session_id
+        LEFT JOIN replies l ON l.turn_id = t.id AND l.side = 'left'
+          AND l.variant = (SELECT max(variant) FROM replies WHERE turn_id = t.id AND side = 'left')
+        LEFT JOIN replies r ON r.turn_id = t.id AND r.side = 'right'
+          AND r.variant = (SELECT max(variant) FROM replies WHERE turn_id = t.id AND side = 'right')
+        LEFT JOIN votes v ON v.turn_id = t.id
+        """,
+    ):
+        schema.conn.execute(statement)
+
+
 def _owned_by(table: str, column: str, parent: str) -> ForeignKey:
     """A foreign key whose rows go when their parent goes."""
     from sqlite_utils.db import ForeignKey
@@ -356,6 +450,7 @@ STEPS: tuple[Step, ...] = (
     _confidential_latch,
     _search,
     _ledger_says_more,
+    _library,
 )
 """In order; the n-th makes version n."""
 

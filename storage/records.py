@@ -266,11 +266,28 @@ class RequestTotal:
     bytes_received: int
 
 
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that went with a prompt."""
+
+    id: int
+    turn_id: int
+    name: str
+    media_type: str
+    size: int
+    """Bytes."""
+    sha256: str
+    text: str
+    """What can be read in it; empty for a file without text."""
+
+
 class Place(StrEnum):
     """Where words were found. The values are given in JSON."""
 
     TITLE = "title"
     PROMPT = "prompt"
+    NOTE = "note"
+    ATTACHMENT = "attachment"
     LEFT = "left"
     RIGHT = "right"
 

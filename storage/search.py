@@ -1,12 +1,13 @@
 """Full-text search over titles, prompts and answers, and how its index is kept.
 
 The index (FTS5, unicode61) holds no text of its own, only where words stand: about two thirds of the size of the
-texts. Each title, prompt and answer is a document whose number says which: turn times `PLACES` plus its place in the
-turn, so that the newest come first by number alone. Triggers, which any program that writes the file obeys, put the
-numbers of what changed into `search_todo`, together with the old words of what the index holds; nothing is indexed
-while a prompt is stored or an answer settles. The thread that writes does that when it has nothing else to do, in
-steps of some 20 ms: first what changed, then, for a file from before there was an index, turn after turn from the
-newest to the oldest, then the removal of deleted words from the index's own pages, where FTS5 would leave them.
+texts. Each title, prompt, answer, note and set of attachments is a document whose number says which: turn times
+`PLACES` plus its place in the turn, so that the newest come first by number alone. Triggers, which any program that
+writes the file obeys, put the numbers of what changed into `search_todo`, together with the old words of what the
+index holds; nothing is indexed while a prompt is stored or an answer settles. The thread that writes does that when
+it has nothing else to do, in steps of some 20 ms: first what changed, then, for a file from before there was an
+index, turn after turn from the newest to the oldest, then the removal of deleted words from the index's own pages,
+where FTS5 would leave them.
 
 What is indexed is told by one thing only, the index's own list of documents. A text is entered only if it is not
 there, and taken out with the very words that were entered: a program may be killed between any two steps.
@@ -29,8 +30,13 @@ from storage.words import spaced
 PLACES = 4096
 _TITLE = PLACES - 1
 _PROMPT = PLACES - 2
+_NOTE = 1
+_ATTACHED = 0
 MOST_RANKED = 500
 """Hits up to which the best come first; of more, the newest do: bm25 over 100,000 hits takes half a second."""
+
+MOST_PLACES = 20_000
+"""At which a search for sessions looks: about 40 ms for a word that stands everywhere."""
 
 MANY_TURNS = 30_000
 """From here on the beginning of a word has four letters: SQLite reads all the words that begin so, wherever they
@@ -47,9 +53,18 @@ FROM search_words w CROSS JOIN turns t ON t.id = w.rowid / 4096 CROSS JOIN sessi
 WHERE w.search_words MATCH ? AND s.deleted_at IS NULL{conditions}
 ORDER BY w.rowid DESC LIMIT ?
 """
+_SAYING = """
+SELECT t.session_id, w.rowid AS doc
+FROM search_words w CROSS JOIN turns t ON t.id = w.rowid / 4096
+WHERE w.search_words MATCH ? ORDER BY w.rowid DESC LIMIT ?
+"""
 _TURN = """
-SELECT t.session_id, t.seq, t.asked, t.prompt, s.title, s.confidential_since IS NOT NULL AS confidential
+SELECT t.session_id, t.seq, t.asked, t.prompt, t.note, s.title, s.confidential_since IS NOT NULL AS confidential
 FROM turns t JOIN sessions s ON s.id = t.session_id WHERE t.id = ?
+"""
+ATTACHED = """
+SELECT group_concat(name || char(10) || text, char(10)) FROM (
+  SELECT name, text FROM attachments WHERE turn_id = ? ORDER BY id)
 """
 _REPLY = """
 SELECT text, thinking, model FROM replies WHERE turn_id = ? AND side = ? AND variant = ? AND outcome <> 'open'
@@ -105,6 +120,25 @@ class SearchTable:
         """How many turns of an older file cannot be found yet: 0 once its index is built."""
         return self._db.number("SELECT unfilled FROM search_state")
 
+    def sessions_saying(self, query: str) -> dict[str, int]:
+        """The sessions in which `query` is found, newest place first, and the number of that place's document.
+
+        Of a query that is found more than `MOST_PLACES` times the newest places are looked at. Raises
+        `SearchStopped` after `stop_search`.
+        """
+        wanted = parse(query, self._prefix_letters())
+        if not wanted.choices:
+            return {}
+        found = self._db.rows(_SAYING, (f"text : {wanted.expression}", MOST_PLACES))
+        sessions = dict[str, int]()
+        for row in found:
+            sessions.setdefault(row["session_id"], row["doc"])
+        return sessions
+
+    def hit(self, document: int, query: str) -> Hit | None:
+        """What stands at a place that `sessions_saying` told; None if it went meanwhile."""
+        return self._hit(document, Marker(parse(query, self._prefix_letters()).terms), thinking=False)
+
     # The query
 
     def _prefix_letters(self) -> int:
@@ -153,6 +187,10 @@ class SearchTable:
             where, texts = Place.TITLE, [turn["title"]]
         elif place == _PROMPT:
             where, texts = Place.PROMPT, [turn["prompt"]]
+        elif place == _NOTE:
+            where, texts = Place.NOTE, [turn["note"]]
+        elif place == _ATTACHED:
+            where, texts = Place.ATTACHMENT, [self._attached(turn_id)]
         else:
             side, variant = _answer(place)
             reply = self._db.row(_REPLY, (turn_id, side, variant))
@@ -252,8 +290,14 @@ class SearchTable:
         )
         places = {row["id"] % PLACES for row in known}
         replies = self._db.rows("SELECT side, variant FROM replies WHERE turn_id = ?", (turn_id,))
-        for place in (_TITLE, _PROMPT, *(_place(Side(row["side"]), row["variant"]) for row in replies)):
-            if place > 0 and place not in places:
+        for place in (
+            _TITLE,
+            _PROMPT,
+            _NOTE,
+            _ATTACHED,
+            *(_place(Side(row["side"]), row["variant"]) for row in replies),
+        ):
+            if place >= 0 and place not in places:
                 yield turn_id * PLACES + place
 
     def _texts(self, document: int) -> _Texts | None:
@@ -267,11 +311,19 @@ class SearchTable:
             # A title that is the prompt's first line would only be found twice.
             elif turn is not None and turn["seq"] == 1 and turn["title"] != title_from(turn["prompt"]):
                 texts = _Texts(turn["title"], "")
+        elif place == _NOTE:
+            turn = self._db.row(_TURN, (turn_id,))
+            texts = _Texts("" if turn is None else turn["note"], "")
+        elif place == _ATTACHED:
+            texts = _Texts(self._attached(turn_id), "")
         else:
             reply = self._db.row(_REPLY, (turn_id, *_answer(place)))
             if reply is not None:
                 texts = _Texts(reply["text"], reply["thinking"])
         return texts if texts.letters else None
+
+    def _attached(self, turn_id: int) -> str:
+        return self._db.rows(ATTACHED, (turn_id,))[0][0] or ""
 
     def _enter(self, document: int, texts: _Texts) -> None:
         self._db.write(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import secrets
-from datetime import datetime
+from collections.abc import Collection
+from datetime import date, datetime, time
 
 from storage import rows
 from storage.database import Database, Value
 from storage.errors import Ambiguous, NotFound
 from storage.records import Session, SessionSummary
+from storage.session_filter import EVERYTHING, Order, SessionFilter
 
+MOST_WORDS = 24
+"""Of a filter; more is a paste, and its beginning is looked for."""
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ID_LENGTH = 26
 _AFTER_ANY_ID = "~"  # sorts behind every character of an id
@@ -22,6 +27,23 @@ SELECT (SELECT count(*) FROM turns WHERE session_id = ?1) AS turns,
        coalesce(sum(r.outcome IN ('stopped', 'failed', 'interrupted')), 0) AS unhappy_replies
 FROM turns t JOIN replies r ON r.turn_id = t.id WHERE t.session_id = ?1
 """
+
+
+_COST_OF = "(SELECT sum(r.cost_usd) FROM turns t JOIN replies r ON r.turn_id = t.id WHERE t.session_id = s.id)"
+_ORDERS = {
+    Order.NEWEST: "s.updated DESC, s.id DESC",
+    Order.OLDEST: "s.updated, s.id",
+    Order.TITLE: "casefold(s.title), s.id",
+    Order.COST: f"{_COST_OF} DESC, s.id DESC",
+    Order.TURNS: "(SELECT count(*) FROM turns t WHERE t.session_id = s.id) DESC, s.id DESC",
+}
+_SHELVES = {
+    "list": "s.deleted_at IS NULL AND s.archived_at IS NULL",
+    "archive": "s.deleted_at IS NULL AND s.archived_at IS NOT NULL",
+    "bin": "s.deleted_at IS NOT NULL",
+}
+_REPLY_OF = "EXISTS (SELECT 1 FROM turns t JOIN replies r ON r.turn_id = t.id WHERE t.session_id = s.id AND {})"
+_TURN_OF = "EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.id AND {})"
 
 
 class SessionsTable:
@@ -95,33 +117,40 @@ class SessionsTable:
         return None if row is None else rows.session(row)
 
     def sessions(
-        self, *, limit: int = 200, offset: int = 0, confidential: bool | None = None, text: str = ""
+        self,
+        *,
+        limit: int = 200,
+        offset: int = 0,
+        wanted: SessionFilter = EVERYTHING,
+        said_in: Collection[str] = (),
     ) -> list[SessionSummary]:
-        """One page of the list, last used first, deleted ones aside.
+        """One page of the list, last used first unless another order is wanted.
 
-        `text` must occur in the title, in any case. The page is found in an index that holds the titles; only its
-        own rows and their totals are read.
+        The words of `wanted` must all occur in the title, in any case, or the session be one of `said_in`: those in
+        which a search has found them. An ordinary page is found in an index that holds the titles; only its own rows
+        and their totals are read. Other filters and orders read more of the sessions, but no text.
         """
-        conditions, parameters = ["deleted_at IS NULL"], list[Value]()
-        if confidential is not None:
-            conditions.append(f"confidential_since IS {'NOT ' if confidential else ''}NULL")
-        if text:
-            conditions.append("instr(casefold(title), ?) > 0")
-            parameters.append(text.casefold())
+        conditions, parameters = _conditions(wanted, said_in)
+        order = _ORDERS[wanted.order]
         page = self._db.rows(
-            f"SELECT * FROM sessions WHERE rowid IN (SELECT rowid FROM sessions WHERE {' AND '.join(conditions)}"  # noqa: S608 - fixed words
-            " ORDER BY updated DESC, id DESC LIMIT ? OFFSET ?) ORDER BY updated DESC, id DESC",
+            f"SELECT * FROM sessions s WHERE rowid IN (SELECT rowid FROM sessions s WHERE {conditions}"  # noqa: S608 - fixed words
+            f" ORDER BY {order} LIMIT ? OFFSET ?) ORDER BY {order}",
             (*parameters, limit, offset),
         )
         return [self._summary(rows.session(row)) for row in page]
+
+    def count_sessions(self, wanted: SessionFilter, said_in: Collection[str] = ()) -> int:
+        """How many sessions `sessions` would list on all pages."""
+        conditions, parameters = _conditions(wanted, said_in)
+        return self._db.number(f"SELECT count(*) FROM sessions s WHERE {conditions}", parameters)  # noqa: S608 - fixed words
 
     def summary(self, session_id: str) -> SessionSummary:
         """One session with its totals. Raises `NotFound`."""
         return self._summary(self.session(session_id))
 
     def session_count(self) -> int:
-        """How many sessions there are, deleted ones aside."""
-        return self._db.number("SELECT count(*) FROM sessions WHERE deleted_at IS NULL")
+        """How many sessions there are, without those in the bin and those put away."""
+        return self._db.number("SELECT count(*) FROM sessions WHERE deleted_at IS NULL AND archived_at IS NULL")
 
     def rename_session(self, session_id: str, title: str) -> None:
         """Give a session another title; its place in the list stays. Raises `NotFound`."""
@@ -153,6 +182,60 @@ class SessionsTable:
         totals = self._db.rows(_TOTALS, (session.id,))[0]
         tags = self._db.rows("SELECT name FROM tags WHERE session_id = ? ORDER BY name", (session.id,))
         return SessionSummary(session, **dict(totals), tags=tuple(row["name"] for row in tags))
+
+
+def _conditions(wanted: SessionFilter, said_in: Collection[str]) -> tuple[str, list[Value]]:
+    """What a session `s` must meet, as SQL and its parameters."""
+    conditions, parameters = [_SHELVES[wanted.shelf]], list[Value]()
+
+    def must(condition: str, *values: Value) -> None:
+        conditions.append(condition)
+        parameters.extend(values)
+
+    if wanted.confidential is not None:
+        must(f"s.confidential_since IS {'NOT ' if wanted.confidential else ''}NULL")
+    if words := wanted.words.casefold().split()[:MOST_WORDS]:
+        in_title = " AND ".join(["instr(casefold(s.title), ?) > 0"] * len(words))
+        spoken = "s.id IN (SELECT value FROM json_each(?))"
+        must(f"({in_title} OR {spoken})", *words, json.dumps(sorted(said_in)))
+    for tag in wanted.tags:
+        must("EXISTS (SELECT 1 FROM tags g WHERE g.session_id = s.id AND g.name = ?)", tag)
+    for columns, part in (("left", wanted.left), ("right", wanted.right)):
+        if part:
+            must(f"instr(casefold(coalesce(s.{columns}_model, '')), ?) > 0", part.casefold())
+    if wanted.model:
+        must(
+            "instr(casefold(coalesce(s.left_model, '') || ' ' || coalesce(s.right_model, '')), ?) > 0",
+            wanted.model.casefold(),
+        )
+    if wanted.starred:
+        must("s.starred")
+    if wanted.imported:
+        must("s.origin <> ''")
+    if wanted.unfinished:
+        must(_REPLY_OF.format("r.outcome IN ('stopped', 'failed', 'interrupted')"))
+    if wanted.attachment:
+        must(_TURN_OF.format("EXISTS (SELECT 1 FROM attachments a WHERE a.turn_id = t.id)"))
+    if wanted.note:
+        must(_TURN_OF.format("t.note <> ''"))
+    if wanted.voted:
+        must(_TURN_OF.format("EXISTS (SELECT 1 FROM votes v WHERE v.turn_id = t.id)"))
+    if wanted.vote is not None:
+        must(_TURN_OF.format("EXISTS (SELECT 1 FROM votes v WHERE v.turn_id = t.id AND v.choice = ?)"), wanted.vote)
+    if wanted.since is not None:
+        must("s.updated >= ?", _midnight(wanted.since))
+    if wanted.before is not None:
+        must("s.created < ?", _midnight(wanted.before))
+    if wanted.min_cost is not None:
+        must(f"{_COST_OF} >= ?", wanted.min_cost)
+    if wanted.max_cost is not None:
+        must(f"{_COST_OF} <= ?", wanted.max_cost)
+    return " AND ".join(conditions), parameters
+
+
+def _midnight(day: date) -> str:
+    """The day's beginning where the program runs."""
+    return rows.time_text(datetime.combine(day, time()).astimezone())
 
 
 def new_id(born: datetime) -> str:

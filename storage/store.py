@@ -1,8 +1,8 @@
 """All that can be asked of saved conversations, synchronously, over one connection.
 
 Every method is one transaction: it happens wholly or not at all, and raises `StoreError`. The tables' methods live
-in `sessions`, `turns`, `marks`, `bin`, `ledger`, `search` and `finding`; opening, and what a doctor asks, live here.
-In the app a `StoreThread` owns the store that writes; the command line may use one directly.
+in `sessions`, `turns`, `marks`, `bin`, `attachments`, `ledger`, `search` and `finding`; opening, and what a doctor
+asks, live here. In the app a `StoreThread` owns the store that writes; the command line may use one directly.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from storage import files, migrations
+from storage.attachments import AttachmentsTable
 from storage.bin import BinTable
 from storage.database import PATIENCE, Database
 from storage.errors import ReadOnly, StoreError, translate
@@ -29,7 +30,9 @@ _READER_PATIENCE = 1.0
 """Seconds; short because a reader beside the writer is used where waiting would be seen."""
 
 
-class Store(SessionsTable, TurnsTable, MarksTable, BinTable, LedgerTable, SearchTable, FindingTable):
+class Store(
+    SessionsTable, TurnsTable, MarksTable, BinTable, AttachmentsTable, LedgerTable, SearchTable, FindingTable
+):
     """Saved conversations in a file or in memory."""
 
     def __init__(self, database: Database, owner: Owner | None = None) -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from storage.errors import Ambiguous, NotFound
+from storage.session_filter import SessionFilter
 from storage.store import Store
 from tests.storage.samples import NOON, complete, later, new_session, new_turn
 
 CANARY = "zanzibar-canary"
+BIN = SessionFilter(shelf="bin")
 
 
 def test_a_deleted_session_leaves_the_list_and_the_search_and_comes_back_whole(store: Store) -> None:
@@ -20,7 +22,7 @@ def test_a_deleted_session_leaves_the_list_and_the_search_and_comes_back_whole(s
     before = store.turns(session.id)
     store.delete_session(session.id, later(60))
     assert (store.sessions(), store.session_count(), store.search(CANARY)) == ([], 0, [])
-    assert [row.session.id for row in store.bin()] == [session.id]
+    assert [row.session.id for row in store.sessions(wanted=BIN)] == [session.id]
     with pytest.raises(NotFound):
         store.find_session(session.id)
     assert store.find_deleted_session(session.id[:20].lower()).deleted == later(60)
@@ -49,7 +51,7 @@ def test_emptying_takes_what_was_there_when_it_was_asked_for(store: Store) -> No
     store.delete_session(early.id, later(10))
     store.delete_session(late.id, later(30))
     assert store.empty_bin(later(20)) == 1
-    assert [row.session.id for row in store.bin()] == [late.id]
+    assert [row.session.id for row in store.sessions(wanted=BIN)] == [late.id]
     assert [row.session.id for row in store.sessions()] == [kept.id]
     with pytest.raises(NotFound, match="emptied"):
         store.restore_session(early.id)
@@ -65,7 +67,7 @@ def test_two_programs_lose_nothing_that_was_not_emptied(tmp_path: Path) -> None:
         other.restore_session(rescued.id)
         other.delete_session(rescued.id, later(9))  # again, after the first program was asked to empty
         assert one.empty_bin(later(7)) == 1
-        assert [row.session.id for row in other.bin()] == [rescued.id]
+        assert [row.session.id for row in other.sessions(wanted=BIN)] == [rescued.id]
         with pytest.raises(NotFound):
             other.restore_session(gone.id)
 

@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 
 from storage.records import Session, Turn
+from storage.session_filter import SessionFilter
 from storage.store import Store
 from tests.storage.samples import BOTH, NOON, complete, later, new_session, new_turn
 
@@ -19,8 +20,12 @@ QUERIES: dict[str, Query] = {
     "find_session": lambda store, session, _: store.find_session(session.id[:20]),
     "latest_session": lambda store, _session, _turn: store.latest_session(),
     "sessions": lambda store, _session, _turn: store.sessions(limit=20),
-    "sessions confidential": lambda store, _session, _turn: store.sessions(limit=5, confidential=True),
-    "sessions ordinary": lambda store, _session, _turn: store.sessions(limit=20, confidential=False),
+    "sessions confidential": lambda store, _session, _turn: store.sessions(
+        limit=5, wanted=SessionFilter(confidential=True)
+    ),
+    "sessions ordinary": lambda store, _session, _turn: store.sessions(
+        limit=20, wanted=SessionFilter(confidential=False)
+    ),
     "summary": lambda store, session, _: store.summary(session.id),
     "turn": lambda store, _, turn: store.turn(turn.id),
     "turns": lambda store, session, _: store.turns(session.id),
@@ -163,8 +168,8 @@ def test_totals_are_read_from_covering_indices_alone() -> None:
 def test_a_filtered_list_is_looked_for_in_an_index_that_holds_the_titles() -> None:
     store, _, _ = grown(3)
     with closing(store):
-        details = plan(store, lambda: store.sessions(text="title"))
-    assert any(re.match("SCAN sessions USING COVERING INDEX sessions_by_update", detail) for detail in details)
+        details = plan(store, lambda: store.sessions(wanted=SessionFilter(words="title")))
+    assert any(re.match("SCAN s USING COVERING INDEX sessions_by_update", detail) for detail in details)
 
 
 def test_ten_thousand_turns_have_their_sizes() -> None:

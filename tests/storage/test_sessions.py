@@ -7,6 +7,7 @@ import pytest
 
 from storage.errors import Ambiguous, NotFound
 from storage.records import Outcome, Receipt, Settlement, Side
+from storage.session_filter import SessionFilter
 from storage.sessions import new_id
 from storage.store import Store
 from tests.storage.samples import BOTH, NOON, complete, later, new_session, new_turn
@@ -104,7 +105,7 @@ def test_the_list_is_filtered_by_title_in_any_case_and_literally(store: Store) -
         new_session(store, seconds=number, title=title)
 
     def found(text: str) -> list[str]:
-        return [row.session.title for row in store.sessions(text=text)]
+        return [row.session.title for row in store.sessions(wanted=SessionFilter(words=text))]
 
     assert found("ÄRGER") == ["Straße nach Ärger"]
     assert found("STRASSE") == ["Straße nach Ärger"]
@@ -117,9 +118,9 @@ def test_the_list_is_filtered_by_title_in_any_case_and_literally(store: Store) -
 def test_the_list_can_show_confidential_sessions_only_or_leave_them_out(store: Store) -> None:
     new_session(store, title="open")
     new_session(store, title="closed", confidential=True)
-    assert [row.session.title for row in store.sessions(confidential=True)] == ["closed"]
-    assert [row.session.title for row in store.sessions(confidential=False)] == ["open"]
-    assert [row.session.title for row in store.sessions(confidential=True, text="open")] == []
+    assert [row.session.title for row in store.sessions(wanted=SessionFilter(confidential=True))] == ["closed"]
+    assert [row.session.title for row in store.sessions(wanted=SessionFilter(confidential=False))] == ["open"]
+    assert [row.session.title for row in store.sessions(wanted=SessionFilter(words="open", confidential=True))] == []
 
 
 def test_deleted_sessions_are_neither_listed_nor_counted_nor_found(store: Store) -> None:

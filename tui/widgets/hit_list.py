@@ -202,5 +202,9 @@ def place_of(hit: Hit) -> str:
             return "title"
         case Place.PROMPT:
             return f"question {hit.seq}"
+        case Place.NOTE:
+            return f"your note on turn {hit.seq}"
+        case Place.ATTACHMENT:
+            return f"file with question {hit.seq}"
         case Place.LEFT | Place.RIGHT:
             return f"answer {hit.seq} · {one_line(short_spec(hit.model), _NAME)}"
