@@ -17,15 +17,23 @@ Connect = Callable[[Side, str], Connector | None]
 
 
 class Transcript:
-    """One session's turns, read when they are looked at. Short synchronous reads: about 0.1 ms each."""
+    """One session's turns, read when they are looked at. Short synchronous reads: 0.1 ms to 5 ms each."""
 
     def __init__(self, store: StoreThread, session_id: str | None) -> None:
         self._store = store
         self._session_id = session_id
 
-    def sizes(self) -> Sequence[TurnSize]:
-        """Lengths of all turns, oldest first."""
-        return [] if self._session_id is None else self._store.reader.turn_sizes(self._session_id)
+    def count(self) -> int:
+        """How many turns there are."""
+        return 0 if self._session_id is None else self._store.reader.turn_count(self._session_id)
+
+    def sizes(self, first: int, count: int) -> Sequence[TurnSize]:
+        """Lengths of a run of turns, oldest first; `first` counts from 0."""
+        return [] if self._session_id is None else self._store.reader.turn_sizes(self._session_id, first, count)
+
+    def index_of(self, turn_id: int) -> int | None:
+        """How many turns come before this one; None if it is not of this session."""
+        return None if self._session_id is None else self._store.reader.turn_index(self._session_id, turn_id)
 
     def turn(self, turn_id: int) -> Turn:
         """One turn with its replies."""
@@ -81,11 +89,14 @@ class Library:
         """False where this run's sessions are in memory only."""
         return self._store.kept
 
-    def cost(self, conversation: Conversation) -> float:
-        """What the session's answers have cost so far, in US dollars, as far as prices are known."""
+    async def cost(self, conversation: Conversation) -> float:
+        """What the session's answers have cost so far, in US dollars, as far as prices are known.
+
+        Off the event loop: it is a sum over all turns. What settles after the call is not in it. Raises `StoreError`.
+        """
         if conversation.session is None:
             return 0.0
-        return self._store.reader.summary(conversation.session.id).cost_usd or 0.0
+        return (await self._store.run(Store.summary, conversation.session.id)).cost_usd or 0.0
 
     def newest_session(self) -> str | None:
         """Id of the session that was used last."""

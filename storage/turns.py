@@ -32,7 +32,7 @@ _SIZES = """
 SELECT t.id, t.seq, t.prompt_chars,
   coalesce((SELECT text_chars FROM replies WHERE turn_id = t.id AND side = 'left' ORDER BY variant DESC LIMIT 1), 0),
   coalesce((SELECT text_chars FROM replies WHERE turn_id = t.id AND side = 'right' ORDER BY variant DESC LIMIT 1), 0)
-FROM turns t WHERE t.session_id = ? ORDER BY t.seq
+FROM turns t WHERE t.session_id = ? ORDER BY t.seq LIMIT ? OFFSET ?
 """
 
 _SETTLED_COLUMNS = (
@@ -176,9 +176,26 @@ class TurnsTable:
         )
         return [row["prompt"] for row in reversed(found)]
 
-    def turn_sizes(self, session_id: str) -> list[TurnSize]:
-        """How long each turn's texts are, oldest first, read from indices alone; an open reply counts 0."""
-        return list(starmap(TurnSize, self._db.rows(_SIZES, (session_id,))))
+    def turn_count(self, session_id: str) -> int:
+        """How many turns a session has."""
+        return self._db.number("SELECT count(*) FROM turns WHERE session_id = ?", (session_id,))
+
+    def turn_sizes(self, session_id: str, first: int = 0, count: int | None = None) -> list[TurnSize]:
+        """How long each turn's texts are, oldest first, read from indices alone; an open reply counts 0.
+
+        Of `count` turns (None: all) from `first` on, which counts from 0: 1 ms for 256, some 5 ms at the end of
+        100,000.
+        """
+        return list(starmap(TurnSize, self._db.rows(_SIZES, (session_id, -1 if count is None else count, first))))
+
+    def turn_index(self, session_id: str, turn_id: int) -> int | None:
+        """How many turns of the session come before this one; None if it is not one of them."""
+        row = self._db.row("SELECT seq FROM turns WHERE id = ? AND session_id = ?", (turn_id, session_id))
+        if row is None:
+            return None
+        return self._db.number(
+            "SELECT count(*) FROM turns WHERE session_id = ? AND seq < ?", (session_id, row["seq"])
+        )
 
     def reply(self, reply_id: int) -> Reply:
         """One reply; an open one with the text stored so far. Raises `NotFound`."""

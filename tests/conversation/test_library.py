@@ -94,11 +94,11 @@ async def test_a_new_session_is_not_stored_before_its_first_prompt(store: StoreT
     right = ScriptedBackend("ollama:m", answer("x"))
     talks = library(store)
     talk = talks.start({Side.RIGHT: connector(right)})
-    assert (talks.count(), talks.cost(talk), talks.cloud_turns(talk)) == (0, 0.0, 0)
-    assert talks.transcript(talk).sizes() == []
+    assert (talks.count(), await talks.cost(talk), talks.cloud_turns(talk)) == (0, 0.0, 0)
+    assert talks.transcript(talk).count() == 0
     await talk.ask("q", lambda _: None)
     assert talks.count() == 1
-    [size] = talks.transcript(talk).sizes()
+    [size] = talks.transcript(talk).sizes(0, talks.transcript(talk).count())
     assert talks.transcript(talk).turn(size.id).prompt == "q"
 
 

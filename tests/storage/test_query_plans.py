@@ -30,6 +30,8 @@ QUERIES: dict[str, Query] = {
     "turn": lambda store, _, turn: store.turn(turn.id),
     "turns": lambda store, session, _: store.turns(session.id),
     "turn_sizes": lambda store, session, _: store.turn_sizes(session.id),
+    "turn_count": lambda store, session, _: store.turn_count(session.id),
+    "turn_index": lambda store, session, turn: store.turn_index(session.id, turn.id),
     "last_turn": lambda store, session, _: store.last_turn(session.id),
     "recent_prompts": lambda store, session, _: store.recent_prompts(session.id, 50),
     "reply": lambda store, _, turn: store.reply(turn.replies[0].id),
@@ -156,6 +158,14 @@ def test_sizes_are_read_from_covering_indices_alone() -> None:
     assert not any("TEMP B-TREE" in detail for detail in details)
 
 
+def test_turns_are_counted_in_covering_indices_alone() -> None:
+    store, session, turn = grown(3)
+    with closing(store):
+        counted = plan(store, lambda: store.turn_count(session.id))
+        before = plan(store, lambda: store.turn_index(session.id, turn.id))[-1:]
+    assert all("USING COVERING INDEX" in detail for detail in [*counted, *before])
+
+
 def test_totals_are_read_from_covering_indices_alone() -> None:
     store, session, _ = grown(3)
     with closing(store):
@@ -195,5 +205,9 @@ def test_ten_thousand_turns_have_their_sizes() -> None:
         assert all(
             (size.prompt, size.left, size.right) == (size.seq % 7, size.seq + 2, size.seq + 2) for size in sizes
         )
-        assert store.summary(session.id).turns == 10_000
+        assert store.turn_sizes(session.id, 9_900, 50) == sizes[9_900:9_950]
+        assert store.turn_sizes(session.id, 9_990, 50) == sizes[9_990:]
+        assert store.turn_count(session.id) == store.summary(session.id).turns == 10_000
+        assert [store.turn_index(session.id, turn_id) for turn_id in (1, 5_000, 10_001)] == [0, 4_999, None]
+        assert store.turn_index("another", 1) is None
         assert later(0) == NOON

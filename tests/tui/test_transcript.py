@@ -19,6 +19,7 @@ from tests.tui.answers import ANSWERS, LEASE
 from tests.tui.hostile import COMMANDING, HOSTILE
 from tests.tui.screen_text import screen_lines, until
 from tests.tui.turns import GuardedStage, Turns, answered, asked, reply, turn
+from tui.rendering.heights import CHUNK
 from tui.widgets.transcript import Columns, Transcript
 
 LONG_LEFT = "\n\n".join(f"left paragraph {n} with some words in it" for n in range(40))
@@ -318,6 +319,13 @@ async def test_the_end_is_shown_first_and_ten_thousand_turns_open_at_the_cost_of
         await pilot.press("end")
         assert "question 10000" in screen_lines(app)
         assert view.laid_out - laid_out <= 16
+        assert source.sizes_read <= 10 * CHUNK  # in three layouts
+        view.show_turn(5000)
+        await pilot.pause()
+        assert "question 5000" in screen_lines(app)
+        view.show_turn(10_001)
+        await pilot.pause()
+        assert "question 5000" in screen_lines(app)
 
 
 async def test_scrolling_up_shows_every_row_once_whatever_was_guessed() -> None:

@@ -74,12 +74,20 @@ class Turns:
     def __init__(self, turns: Iterable[Turn]) -> None:
         self._turns = {each.id: each for each in turns}
         self.read: list[int] = []
+        self.sizes_read = 0
 
-    def sizes(self) -> Sequence[TurnSize]:
+    def count(self) -> int:
+        return len(self._turns)
+
+    def sizes(self, first: int, count: int) -> Sequence[TurnSize]:
+        self.sizes_read += count
         return [
             TurnSize(each.id, each.seq, len(each.prompt), *(self._length(each, side) for side in Side))
-            for each in self._turns.values()
+            for each in list(self._turns.values())[first : first + count]
         ]
+
+    def index_of(self, turn_id: int) -> int | None:
+        return list(self._turns).index(turn_id) if turn_id in self._turns else None
 
     @staticmethod
     def _length(each: Turn, side: Side) -> int:

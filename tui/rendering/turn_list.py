@@ -1,21 +1,21 @@
 """All turns of one transcript: which are laid out, how tall they are, and what streams.
 
-Ten thousand turns are here as lengths only. A turn is read and laid out when it comes into view, and dropped again
-when many others have come since. The turns of this run are kept for a while, because a reply is shown as settled
-before its row is committed.
+Of saved turns there is a number at first. Their ids and lengths are read some hundreds at a time, when somebody comes
+near them. A turn is read and laid out when it comes into view, and dropped again when many others have come since.
+The turns of this run are kept for a while, because a reply is shown as settled before its row is committed.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import NamedTuple, Protocol
 
 from storage import Outcome, Reply, Side, Turn, TurnSize
 from tui.rendering.answer import LiveReply
-from tui.rendering.heights import Heights, estimate
+from tui.rendering.heights import CHUNK, Heights, estimate
 from tui.rendering.turn_block import QUESTION_ROWS, Folds, TurnBlock, View
 
 BLOCKS_KEPT = 200
@@ -25,10 +25,16 @@ TURNS_KEPT = 50
 
 
 class TurnSource(Protocol):
-    """Where saved turns are read from; a call takes some 0.1 ms."""
+    """Where saved turns are read from, while the view waits: a call takes 0.1 ms to 5 ms."""
 
-    def sizes(self) -> Sequence[TurnSize]:
-        """The lengths of all turns, oldest first."""
+    def count(self) -> int:
+        """How many turns there are."""
+
+    def sizes(self, first: int, count: int) -> Sequence[TurnSize]:
+        """The lengths of a run of turns, oldest first; `first` counts from 0."""
+
+    def index_of(self, turn_id: int) -> int | None:
+        """How many turns come before this one; None if it is not among them."""
 
     def turn(self, turn_id: int) -> Turn:
         """One turn with its texts."""
@@ -47,8 +53,13 @@ class TurnList:
 
     def __init__(self, source: TurnSource | None, view: View) -> None:
         self._source = source
-        self._sizes = list(source.sizes()) if source is not None else []
-        self._indexes = {size.id: index for index, size in enumerate(self._sizes)}
+        self._saved = source.count() if source is not None else 0
+        """Turns that were there at first; others came in this run."""
+        self._saved_ids: dict[int, array[int]] = {}
+        """By chunk, of those that were looked into."""
+        self._new: list[TurnSize] = []
+        self._indexes: dict[int, int] = {}
+        """Of turns of this run, and of others that were asked for."""
         self._own: OrderedDict[int, Turn] = OrderedDict()
         self._live: dict[int, LiveReply] = {}
         self._blocks: OrderedDict[int, TurnBlock] = OrderedDict()
@@ -58,7 +69,7 @@ class TurnList:
         self.lay_out(view)
 
     def __len__(self) -> int:
-        return len(self._sizes)
+        return self._saved + len(self._new)
 
     @property
     def streaming(self) -> bool:
@@ -69,14 +80,27 @@ class TurnList:
         """Start over in another layout: every height is a guess again, and no block is left."""
         self.view = view
         self._blocks.clear()
-        self.heights = Heights(map(self._estimator(), self._sizes))
+        self.heights = Heights(self._saved, self._estimates)
+        for size in self._new:
+            self.heights.append(self._estimate(size))
 
-    def _estimator(self) -> Callable[[TurnSize], int]:
-        """What guesses a turn's height in this layout; made once, for it may be asked a hundred thousand times."""
+    def _estimates(self, first: int, count: int) -> Iterable[int]:
+        return map(self._estimate, self._sizes(first, count))
+
+    def _sizes(self, first: int, count: int) -> Sequence[TurnSize]:
+        """The lengths of a chunk of saved turns; keeps their ids."""
+        assert self._source is not None  # noqa: S101 - without one nothing is saved
+        sizes = self._source.sizes(first, count)
+        if len(sizes) < count:
+            raise LookupError(f"{count - len(sizes)} of {self._saved} turns are gone")
+        self._saved_ids[first // CHUNK] = array("q", [size.id for size in sizes])
+        return sizes
+
+    def _estimate(self, size: TurnSize) -> int:
         layout = self.view.layout
         left, right = layout.columns.get(Side.LEFT), layout.columns.get(Side.RIGHT)
-        return partial(
-            estimate,
+        return estimate(
+            size,
             question_width=layout.question.width,
             left_width=left.width if left else 0,
             right_width=right.width if right else 0,
@@ -88,11 +112,24 @@ class TurnList:
 
     def index_of(self, turn_id: int) -> int | None:
         """Where a turn is in the list."""
+        if turn_id not in self._indexes and self._source is not None and self._saved:
+            index = self._source.index_of(turn_id)
+            if index is not None and index < self._saved:
+                self._indexes[turn_id] = index
         return self._indexes.get(turn_id)
+
+    def _id(self, index: int) -> int:
+        """Which turn stands there."""
+        if index >= self._saved:
+            return self._new[index - self._saved].id
+        chunk, at = divmod(index, CHUNK)
+        if chunk not in self._saved_ids:
+            self._sizes(chunk * CHUNK, min(CHUNK, self._saved - chunk * CHUNK))
+        return self._saved_ids[chunk][at]
 
     def turn(self, index: int) -> Turn:
         """One turn with its texts."""
-        turn_id = self._sizes[index].id
+        turn_id = self._id(index)
         if (own := self._own.get(turn_id)) is not None:
             return own
         if self._source is None:
@@ -112,7 +149,7 @@ class TurnList:
         """One turn laid out; its height is exact from then on."""
         block = self._blocks.get(index)
         if block is None:
-            turn_id = self._sizes[index].id
+            turn_id = self._id(index)
             folds, last = self._unfolded.get(turn_id, Folds()), index == len(self) - 1
             block = TurnBlock(self.turn(index), self.view, folds, self._live, retry=last)
             self.laid_out += 1
@@ -151,10 +188,10 @@ class TurnList:
             if reply.outcome is Outcome.OPEN and reply.id not in self._live:
                 self._live[reply.id] = LiveReply(reply)
         self._keep(turn)
-        index = self._indexes.get(turn.id)
+        index = self.index_of(turn.id)
         if index is None:
-            index = self._indexes[turn.id] = len(self._sizes)
-            self._sizes.append(_size_of(turn))
+            index = self._indexes[turn.id] = len(self)
+            self._new.append(_size_of(turn))
             self.heights.append(1)
             if index - 1 in self._blocks:
                 self._remake(index - 1)  # it was the last turn until now, and said that it can be retried
@@ -166,11 +203,12 @@ class TurnList:
         for reply in turn.replies:
             if reply.outcome is not Outcome.OPEN:
                 self._live.pop(reply.id, None)
-        index = self._indexes.get(turn.id)
+        index = self.index_of(turn.id)
         if index is None:
             return None
         self._keep(turn)
-        self._sizes[index] = _size_of(turn)
+        if index >= self._saved:
+            self._new[index - self._saved] = _size_of(turn)
         if (block := self._blocks.get(index)) is not None:
             block.settle(turn)
             self.heights.measure(index, block.height)
@@ -212,11 +250,11 @@ class TurnList:
 
     def folds(self, index: int) -> Folds:
         """What of a turn is unfolded."""
-        return self._unfolded.get(self._sizes[index].id, Folds())
+        return self._unfolded.get(self._id(index), Folds())
 
     def unfold(self, index: int, folds: Folds) -> None:
         """Unfold or fold parts of a turn."""
-        self._unfolded[self._sizes[index].id] = folds
+        self._unfolded[self._id(index)] = folds
         self._remake(index)
 
     def _remake(self, index: int) -> None:

@@ -128,7 +128,7 @@ class ChatScreen(Screen[None]):
             self._turn_count = last.seq
             self._live.last_turn = last
             self._take_fills(last)
-        self._cost = library.cost(conversation)
+        self.run_worker(self._add_earlier_cost(library, conversation), group="cost")
         self._prompt.load_history(library.recent_prompts(conversation))
         if conversation.session is not None:
             self.give_back(conversation.session.draft)
@@ -312,6 +312,15 @@ class ChatScreen(Screen[None]):
         self._take_fills(turn)
         self._show_banner()
         self._show_destination()
+
+    async def _add_earlier_cost(self, library: Library, conversation: Conversation) -> None:
+        try:
+            cost = await library.cost(conversation)
+        except StoreError:
+            return  # the banner then tells what this run has cost; what is wrong with the store is said elsewhere
+        if self.conversation is conversation:
+            self._cost += cost
+            self._show_banner()
 
     def _take_fills(self, turn: Turn) -> None:
         for side in Side:
