@@ -212,15 +212,46 @@ def _add_models(commands: Commands) -> None:
     _add_json(parser)
 
 
+_FILTER_EXAMPLES = """filters:
+  tenant lease                    words in the title, or in what was said
+  tag:law  is:starred  is:unfinished  is:archived  is:deleted  is:imported
+  model:llama  left:claude  right:qwen
+  has:attachment  has:note  has:vote  vote:left
+  since:2026-11-01  before:2026-12-01  cost:>0.10
+  sort:newest | oldest | title | cost | turns"""
+
+
 def _add_sessions(commands: Commands) -> None:
-    parser = _command_parser(commands, "sessions", "list or read saved sessions")
+    parser = _command_parser(commands, "sessions", "list, read and keep in order what was saved")
     actions = parser.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser, required=True)
-    listing = _command_parser(actions, "list", "list saved sessions, last used first")
+    listing = _command_parser(actions, "list", "list saved sessions, last used first", _FILTER_EXAMPLES)
+    listing.add_argument("filter", metavar="FILTER", nargs="*", help="words, and filters such as tag:law")
     listing.add_argument("--limit", type=_positive, default=50, metavar="N", help="at most N sessions (50)")
     _add_json(listing)
     showing = _command_parser(actions, "show", "print a saved session, both sides")
     showing.add_argument("id", metavar="ID", help="the beginning of its id is enough")
     _add_json(showing)
+    renaming = _command_parser(actions, "rename", "give a session another title")
+    renaming.add_argument("id", metavar="ID")
+    renaming.add_argument("title", metavar="TITLE", nargs="+")
+    tagging = _command_parser(actions, "tag", "add tags to a session, or remove them")
+    tagging.add_argument("id", metavar="ID")
+    tagging.add_argument("tags", metavar="TAG", nargs="+")
+    tagging.add_argument("--remove", action="store_true", help="remove these tags")
+    for name, summary in _SESSION_CHANGES.items():
+        _command_parser(actions, name, summary).add_argument("ids", metavar="ID", nargs="+")
+    emptying = _command_parser(actions, "empty-bin", "delete for good what is in the bin")
+    emptying.add_argument("--yes", action="store_true", help="do not ask")
+
+
+_SESSION_CHANGES = {
+    "star": "put a star on sessions",
+    "unstar": "take the star off sessions",
+    "archive": "put sessions away: kept, found, but not in the list",
+    "unarchive": "get sessions that were put away back into the list",
+    "delete": "put sessions into the bin",
+    "restore": "take sessions out of the bin",
+}
 
 
 def _add_search(commands: Commands) -> None:

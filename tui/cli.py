@@ -81,11 +81,7 @@ def _command(arguments: Namespace, wiring: Wiring, output: Output) -> ExitCode:
 
             return models.run(wiring, output, ask_claude=arguments.claude, as_json=arguments.json)
         case "sessions":
-            from tui.commands import sessions
-
-            if arguments.action == "show":
-                return sessions.show(wiring, output, arguments.id, as_json=arguments.json)
-            return sessions.list_all(wiring, output, limit=arguments.limit, as_json=arguments.json)
+            return _sessions(arguments, wiring, output)
         case "search":
             from tui.commands import search
 
@@ -106,6 +102,41 @@ def _command(arguments: Namespace, wiring: Wiring, output: Output) -> ExitCode:
             return doctor.run(wiring, output, as_json=arguments.json)
         case other:
             raise AssertionError(other)
+
+
+def _sessions(arguments: Namespace, wiring: Wiring, output: Output) -> ExitCode:
+    from tui.commands import session_changes, sessions
+
+    match arguments.action:
+        case "list":
+            return sessions.list_all(
+                wiring, output, " ".join(arguments.filter), limit=arguments.limit, as_json=arguments.json
+            )
+        case "show":
+            return sessions.show(wiring, output, arguments.id, as_json=arguments.json)
+        case "rename":
+            return session_changes.rename(wiring, output, arguments.id, " ".join(arguments.title))
+        case "tag":
+            return session_changes.tag(wiring, output, arguments.id, arguments.tags, remove=arguments.remove)
+        case "star" | "unstar":
+            return session_changes.star(wiring, output, arguments.ids, starred=arguments.action == "star")
+        case "archive" | "unarchive":
+            return session_changes.archive(wiring, output, arguments.ids, away=arguments.action == "archive")
+        case "delete":
+            return session_changes.delete(wiring, output, arguments.ids)
+        case "restore":
+            return session_changes.restore(wiring, output, arguments.ids)
+        case "empty-bin":
+            return session_changes.empty_bin(wiring, output, agreed=arguments.yes, ask=_asked)
+        case other:
+            raise AssertionError(other)
+
+
+def _asked(question: str) -> bool:
+    """Ask a person; without one, "no"."""
+    if not _is_terminal(sys.stdin):
+        raise UsageError("Nobody is there to be asked. Add --yes to do it without a question.")
+    return input(question).strip().casefold() in ("y", "yes")
 
 
 def _ask(arguments: Namespace, wiring: Wiring, output: Output) -> ExitCode:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from storage import Session, SessionSummary, Side, Turn
+from storage.session_filter import parse
 from storage.store import Store
 from tui.commands.output import Output, closing, heading, reply_document
 from tui.exit_codes import ExitCode
@@ -17,18 +18,22 @@ from tui.words import money, plural, short_spec
 _ID_SHOWN = 12
 """Of 26 characters: the first ten are the time in milliseconds, so these are unambiguous in practice."""
 _TITLE_CELLS = 60
+_NONE = "No sessions are saved yet."
 
 LocalTime = Callable[[datetime], datetime]
 
 
-def list_all(wiring: Wiring, output: Output, *, limit: int, as_json: bool) -> ExitCode:
-    """Print the sessions used last. Raises `StoreError`."""
+def list_all(wiring: Wiring, output: Output, filter_text: str = "", *, limit: int, as_json: bool) -> ExitCode:
+    """Print the sessions that a filter (see `session_filter`) leaves, last used first. Raises `StoreError`."""
+    wanted = parse(filter_text)
     if not wiring.settings.database.exists():
         found, total = list[SessionSummary](), 0
     else:
         store = Store.open(wiring.settings.database, read_only=True)
         try:
-            found, total = store.sessions(limit=limit), store.session_count()
+            said_in = store.sessions_saying(wanted.words) if wanted.words else {}
+            found = store.sessions(limit=limit, wanted=wanted, said_in=said_in)
+            total = store.count_sessions(wanted, said_in)
         finally:
             store.close()
     if as_json:
@@ -37,7 +42,7 @@ def list_all(wiring: Wiring, output: Output, *, limit: int, as_json: bool) -> Ex
     for summary in found:
         output.line(_row(summary))
     if not found:
-        output.aside("No sessions are saved yet.")
+        output.aside(f"No session matches {one_line(filter_text, _TITLE_CELLS)}." if filter_text else _NONE)
     elif total > len(found):
         output.aside(f"{len(found)} of {total:,} sessions; --limit shows more.")
     return ExitCode.OK
@@ -62,10 +67,12 @@ def _row(summary: SessionSummary) -> str:
     session = summary.session
     remarks = [
         *(["CONFIDENTIAL"] if session.confidential else []),
+        *(["starred"] if session.starred else []),
         plural(summary.turns, "turn"),
         *([money(summary.cost_usd)] if summary.cost_usd else []),
         *([f"{summary.unhappy_replies} not whole"] if summary.unhappy_replies else []),
         *([f"{summary.open_replies} running"] if summary.open_replies else []),
+        *([one_line(" ".join(f"#{tag}" for tag in summary.tags), _TITLE_CELLS)] if summary.tags else []),
     ]
     return "  ".join(
         [session.id[:_ID_SHOWN], _when(session.updated), _title(session), f"[{_pair(session)}]", ", ".join(remarks)]
@@ -127,6 +134,10 @@ def _session_document(session: Session) -> dict[str, Any]:
         "updated": session.updated.isoformat(),
         "left": session.left,
         "right": session.right,
+        "starred": session.starred,
+        "archived": None if session.archived is None else session.archived.isoformat(),
+        "deleted": None if session.deleted is None else session.deleted.isoformat(),
+        "origin": session.origin,
         "confidential": session.confidential,
         "confidential_since": None if session.confidential_since is None else session.confidential_since.isoformat(),
     }
@@ -135,6 +146,7 @@ def _session_document(session: Session) -> dict[str, Any]:
 def _summary_document(summary: SessionSummary) -> dict[str, Any]:
     return {
         **_session_document(summary.session),
+        "tags": list(summary.tags),
         "turns": summary.turns,
         "cost_usd": summary.cost_usd,
         "open_replies": summary.open_replies,
