@@ -34,6 +34,7 @@ from tui.services import Services
 from tui.switching import Switching
 from tui.themes import FALLBACK_VARIABLES, THEMES
 from tui.widgets.first_run import FirstRun
+from tui.widgets.transcript import Transcript
 
 SIDES = {"left": Side.LEFT, "right": Side.RIGHT}
 EXPECTED = (StoreError, BackendError, SpecError, AddressRefused, NothingToAsk, Busy)
@@ -61,6 +62,8 @@ class DuologueApp(App[int]):
         self._library: Library | None = None
         self._switching: Switching | None = None
         self._leaving = False
+        self._copies_over_ssh = False
+        """True once the user has agreed that copies go to the machine at the other end."""
         self._signal_loop: asyncio.AbstractEventLoop | None = None
 
     # Life
@@ -132,6 +135,51 @@ class DuologueApp(App[int]):
             crash.tell(RuntimeError())
             self._return_code = 1
         self._close_messages_no_wait()
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy text, for every widget's keys: the one way to the terminal's clipboard."""
+        self._copy(text, "the text")
+
+    def on_transcript_copy_requested(self, event: Transcript.CopyRequested) -> None:
+        """Copy out of the transcript."""
+        self._copy(event.text, event.what)
+
+    def _copy(self, text: str, what: str) -> None:
+        from tui import clipboard
+
+        self._clipboard = text
+        if self._chat.confidential:
+            self._chat.say(clipboard.kept_inside(what, text))
+        elif self.services.over_ssh and not self._copies_over_ssh:
+            self._do(self._let_out(text, what), "dialog")
+        else:
+            self._put_on_clipboard(text, what)
+
+    def action_copy_out(self) -> None:
+        """Let out what was copied inside the program."""
+        from tui import clipboard
+
+        if self._clipboard:
+            self._do(self._let_out(self._clipboard, "the text"), "dialog")
+        else:
+            self._chat.say(clipboard.NOTHING)
+
+    async def _let_out(self, text: str, what: str) -> None:
+        from tui import clipboard
+
+        confidential, over_ssh = self._chat.confidential, self.services.over_ssh
+        question = clipboard.may_it_leave(text, confidential=confidential, over_ssh=over_ssh)
+        if not await self.push_screen_wait(question):
+            return
+        if not confidential:
+            self._copies_over_ssh = True
+        self._put_on_clipboard(text, what)
+
+    def _put_on_clipboard(self, text: str, what: str) -> None:
+        from tui import clipboard
+
+        super().copy_to_clipboard(text)
+        self._chat.say(clipboard.went_out(what, text, over_ssh=self.services.over_ssh))
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own colour names, for themes that do not have them."""
@@ -384,6 +432,6 @@ class DuologueApp(App[int]):
 _APP_ACTIONS = frozenset(
     {
         *("new_session", "sessions", "search", "confidential", "key", "help", "leave"),
-        *("models", "model_left", "model_right", "demo"),
+        *("models", "model_left", "model_right", "demo", "copy_out"),
     }
 )

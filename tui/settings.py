@@ -83,6 +83,11 @@ class Settings:
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 _TERMINAL = ("TERM", "COLORTERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "LANG", "LC_ALL", "LC_CTYPE")
 _ENGINE = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
+_TEXTUAL = frozenset(
+    f"TEXTUAL_{name}"
+    for name in ("ANIMATIONS", "COLOR_SYSTEM", "DIM_FACTOR", "DISABLE_KITTY_KEY", "FPS", "SMOOTH_SCROLL", "SPEEDUPS")
+)
+"""The variables of Textual that are obeyed."""
 _TABLES: Mapping[str, Mapping[str, str]] = {
     "": {
         "left": "left",
@@ -139,8 +144,14 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
 def set_textual_environment() -> None:
     """What Textual reads from the environment while it is imported, so before that.
 
-    120 is only the rate of its screen-update timer: with the usual 60 a key's echo is up to 16 ms late.
+    Only what changes how it draws is left: the others have it log each key (TEXTUAL_LOG), send screens to a console
+    elsewhere (TEXTUAL=devtools), write pictures of the screen (TEXTUAL_SCREENSHOT), load another driver or show the
+    variables of a crash. 120 is only the rate of its screen-update timer: with the usual 60 a key's echo is up to
+    16 ms late.
     """
+    for name in [name for name in os.environ if name == "TEXTUAL" or name.startswith("TEXTUAL_")]:
+        if name not in _TEXTUAL:
+            del os.environ[name]
     os.environ.setdefault("TEXTUAL_FPS", "120")
 
 

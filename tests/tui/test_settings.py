@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -169,3 +172,33 @@ def test_a_dumb_terminal_gets_no_colour(tmp_path: Path) -> None:
 def test_an_ssh_connection_is_noticed(tmp_path: Path) -> None:
     assert read(tmp_path, SSH_TTY="/dev/pts/1").over_ssh
     assert not read(tmp_path).over_ssh
+
+
+TEXTUAL_LEAKS = {
+    "TEXTUAL": "devtools,debug",
+    "TEXTUAL_DEVTOOLS_HOST": "192.0.2.1",
+    "TEXTUAL_LOG": "keys.log",
+    "TEXTUAL_SCREENSHOT": "1",
+    "TEXTUAL_SCREENSHOT_LOCATION": ".",
+    "TEXTUAL_DRIVER": "no.such:Driver",
+    "TEXTUAL_PRESS": "ctrl+q",
+    "TEXTUAL_DEBUG": "1",
+}
+
+
+def test_textual_obeys_only_what_changes_how_it_draws() -> None:
+    script = (
+        "from tui.settings import set_textual_environment; set_textual_environment()\n"
+        "from textual import constants as c, app; import os\n"
+        "print(c.LOG_FILE, c.SCREENSHOT_DELAY, c.DRIVER, repr(c.PRESS), c.DEBUG, c.MAX_FPS, c.COLOR_SYSTEM)\n"
+        "print(sorted(name for name in os.environ if name.startswith('TEXTUAL')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PATH": os.defpath, **TEXTUAL_LEAKS, "TEXTUAL_COLOR_SYSTEM": "256"},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["None -1 None '' False 120 256", "['TEXTUAL_COLOR_SYSTEM', 'TEXTUAL_FPS']"]

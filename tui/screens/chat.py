@@ -219,6 +219,11 @@ class ChatScreen(Screen[None]):
         return self._transcript.picked
 
     @property
+    def confidential(self) -> bool:
+        """True unless the conversation on screen is known to be an ordinary one."""
+        return self.conversation is None or self.conversation.confidential
+
+    @property
     def busy(self) -> bool:
         """True while an answer is being written."""
         return self.conversation is not None and bool(self.conversation.running)
@@ -371,11 +376,6 @@ class ChatScreen(Screen[None]):
     def on_transcript_side_picked(self) -> None:
         """Prompts and keys go to that side only."""
         self._show_destination()
-
-    def on_transcript_copy_requested(self, event: Transcript.CopyRequested) -> None:
-        """Hand the text to the terminal's clipboard and say so."""
-        self.app.copy_to_clipboard(event.text)
-        self.say(f"Copied {event.what} ({len(event.text):,} characters) to the terminal's clipboard.")
 
     # Layout
 
