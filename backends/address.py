@@ -38,6 +38,8 @@ class ServerAddress:
     """Begins with a slash and does not end in one, or is empty."""
     trusted: bool = False
     """The user listed this host as part of their own network."""
+    listed: frozenset[str] = frozenset()
+    """The literal addresses in the user's list: where a listed name may lead besides private networks."""
     is_gateway: bool = False
     """What listens there passes words on (Claude behind a gateway): a cloud, however near the address is."""
 
@@ -55,6 +57,23 @@ class ServerAddress:
     def is_here(self) -> bool:
         """True where the connection ends on this machine, whoever answers behind it."""
         return locality_of(self.host) is Locality.THIS_MACHINE
+
+    @property
+    def is_yours(self) -> bool:
+        """True for this machine and for a host of the user's network that is in their list."""
+        return self.locality is Locality.THIS_MACHINE or (self.trusted and self.locality is Locality.YOUR_NETWORK)
+
+    def may_be(self, peer: str) -> bool:
+        """True if a connection to this server may end at the literal address `peer`.
+
+        On this machine that is loopback. A listed host may lead to a private network, or to an address that is listed
+        itself: a resolver may send a name anywhere. Elsewhere a certificate says who answers.
+        """
+        if self.is_here:
+            return is_loopback(peer)
+        if not self.trusted:
+            return True
+        return _plain(peer) in {self.host, *self.listed} or locality_of(peer) is not Locality.CLOUD
 
     @property
     def locality(self) -> Locality:
@@ -82,8 +101,10 @@ def parse_server(url: str, *, default_port: int, trusted_hosts: frozenset[str] =
         scheme = "https"
     if port is None:
         port = {"http": 80, "https": 443}.get(scheme, default_port)
-    trusted = host in {_plain(trusted_host) for trusted_host in trusted_hosts}
-    address = ServerAddress(scheme or "http", host, port, path, trusted)
+    list_ = frozenset(_plain(trusted_host) for trusted_host in trusted_hosts)
+    trusted = host in list_
+    listed = frozenset(one for one in list_ if _literal(one) is not None) if trusted else frozenset()
+    address = ServerAddress(scheme or "http", host, port, path, trusted, listed)
     if address.scheme == "http" and address.locality is not Locality.THIS_MACHINE and not trusted:
         raise AddressRefused(
             f"{address.display} is not this machine, and plain http would show your words to everyone on the way. "

@@ -46,7 +46,7 @@ class Request:
     """None: the backend's own default."""
     this_machine_only: bool = False
     """True: raise `NotOnDevice` unless it is proved, before the first byte of a message is sent, that this machine
-    answers. A backend that cannot prove it refuses."""
+    answers, or a host that the user listed as their own. A backend that cannot prove it refuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +177,11 @@ class Connector:
     """Loads the libraries that `connect` needs, off the event loop; returns at once when they are there."""
     server: ServerAddress | None = None
     """Where it is asked; None for an engine that this program starts itself."""
+
+    @property
+    def is_listed(self) -> bool:
+        """True for a server of the user's own network that they listed in the configuration."""
+        return self.locality is Locality.YOUR_NETWORK and self.server is not None and self.server.is_yours
 
 
 @dataclass(frozen=True, slots=True)

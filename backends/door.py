@@ -15,7 +15,7 @@ with the library as an argument; `Any` is for what comes out of that argument, a
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -139,11 +139,11 @@ class _Door:
     def __init__(self, http: Any, core: Any, body: Any, address: ServerAddress, proxy: str | None) -> None:
         self._http, self._core, self._body, self._address = http, core, body, address
         via = _parsed_proxy(core, address, proxy)
-        target = (address.host, address.port) if via is None else (via.url.host.decode("ascii"), via.url.port)
+        host, port = (address.host, address.port) if via is None else (via.url.host.decode("ascii"), via.url.port)
         self._pool = core.AsyncConnectionPool(
             ssl_context=_tls() if address.scheme == "https" else None,
             proxy=via,
-            network_backend=_Dialler(core, *target, must_be_loopback=address.is_here),
+            network_backend=_Dialler(core, host, port, address.may_be if via is None else _anywhere),
             max_connections=8,
             keepalive_expiry=5.0,
         )
@@ -229,8 +229,9 @@ class _Body:
 class _Dialler:
     """httpcore's network backend: opens sockets to one host and port."""
 
-    def __init__(self, core: Any, host: str, port: int, *, must_be_loopback: bool) -> None:
-        self._core, self._host, self._port, self._must_be_loopback = core, host, port, must_be_loopback
+    def __init__(self, core: Any, host: str, port: int, may_be: Callable[[str], bool]) -> None:
+        """`may_be` says whether the connection may end at a literal address."""
+        self._core, self._host, self._port, self._may_be = core, host, port, may_be
         self._inner = core.AnyIOBackend()
 
     async def connect_tcp(
@@ -266,10 +267,18 @@ class _Dialler:
             raise self._core.ConnectError(str(error)) from error
         if (line := _line.get()) is not None:
             line.peer = peer
-        if self._must_be_loopback and not is_loopback(peer):
+        if not self._may_be(peer):
             await stream.aclose()
-            raise DoorRefused(f"{self._host}:{self._port} led to {peer}:{port}, which is not this machine.")
+            wanted = (
+                "not this machine" if is_loopback(self._host) or self._host == "localhost" else "not your network"
+            )
+            raise DoorRefused(f"{self._host}:{self._port} led to {peer}:{port}, which is {wanted}.")
         return _CountedStream(stream, peer)
+
+
+def _anywhere(_: str) -> bool:
+    """Of a connection to a proxy, which the user named, nothing is known."""
+    return True
 
 
 class _CountedStream:

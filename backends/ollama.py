@@ -172,7 +172,7 @@ class OllamaBackend:
         model = self._spec.model
         version = await server.version()
         if request.this_machine_only:
-            sent_as, proof = await _proved(server, model, card, version)
+            sent_as, proof = await _proved(server, model, card, version, self._address)
             locality = self._address.locality
         else:
             sent_as = model
@@ -435,7 +435,7 @@ def preload() -> None:
 
 def _check_name_and_address(model: str, address: ServerAddress) -> None:
     """What must be refused before Ollama is asked anything: even a question about a cloud name goes to ollama.com."""
-    if address.locality is not Locality.THIS_MACHINE:
+    if not address.is_yours:
         raise NotOnDevice(f"{address.display} is not this machine. Choose a model on this machine.")
     if names_cloud(model):
         raise NotOnDevice(f"{model} is a cloud model: Ollama sends it to ollama.com. Choose a model on this machine.")
@@ -446,8 +446,10 @@ def _check_not_remote(model: str, record: Record) -> None:
         raise NotOnDevice(f"{model} runs elsewhere ({host}), whatever its name says. Choose a model on this machine.")
 
 
-async def _proved(server: _Server, model: str, card: _Card, version: tuple[int, ...]) -> tuple[str, str]:
-    """The name to send and what it rests on that this machine answers. Raises `NotOnDevice`.
+async def _proved(
+    server: _Server, model: str, card: _Card, version: tuple[int, ...], address: ServerAddress
+) -> tuple[str, str]:
+    """The name to send and what it rests on that Ollama itself answers. Raises `NotOnDevice`.
 
     Neither /api/show nor /api/tags may name a remote host, and besides that either Ollama has its cloud switched off
     (told since 0.16.2), or it refuses a remote model in the very request that carries the prompt (`:local`, since
@@ -467,7 +469,8 @@ async def _proved(server: _Server, model: str, card: _Card, version: tuple[int, 
             f"Ollama {told} cannot promise that {model} stays on this machine. Update it to 0.17.6 or later, or "
             "start it with OLLAMA_NO_CLOUD=1 (0.16.2 or later)."
         )
-    return sent_as, f"loopback address, no remote host named; {' and '.join(proofs)}"
+    where = "loopback address" if address.is_here else "a host that you listed as yours"
+    return sent_as, f"{where}, no remote host named; {' and '.join(proofs)}"
 
 
 def _where(model: str, card: _Card, address: ServerAddress) -> tuple[Locality, str]:

@@ -127,7 +127,7 @@ class OpenAICompatibleBackend:
 
     async def stream(self, request: Request) -> AsyncGenerator[Event, None]:
         """See `backends.base.Backend`."""
-        if request.this_machine_only and self._address.locality is not Locality.THIS_MACHINE:
+        if request.this_machine_only and not self._address.is_yours:
             raise NotOnDevice(f"{self._address.display} is not this machine. Choose a model on this machine.")
         try:
             async with contextlib.aclosing(self._asked(request)) as events:

@@ -97,7 +97,7 @@ class ReplyRun:
     def is_answered_elsewhere(self) -> bool:
         """True once it is known that the answer is not made on this machine, whatever the address says."""
         return self._located is not None and not policy.answer_is_acceptable(
-            self._located.locality, confidential=True
+            self.connector, self._located.locality, confidential=True
         )
 
     def start(self, group: asyncio.TaskGroup) -> asyncio.Task[None]:
@@ -202,7 +202,7 @@ class ReplyRun:
         self._enter(State.WAITING)
 
     def _locate(self, event: BackendLocated) -> None:
-        if not policy.answer_is_acceptable(event.locality, confidential=self._confidential()):
+        if not policy.answer_is_acceptable(self.connector, event.locality, confidential=self._confidential()):
             raise NotOnDevice(
                 f"{self.connector.spec.model or 'This model'} would be answered from {event.address}, not on this "
                 "machine. Nothing was sent. Choose another model for this confidential session."

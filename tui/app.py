@@ -21,7 +21,6 @@ from backends import BackendError
 from backends.address import AddressRefused
 from backends.spec import SpecError
 from conversation.engine import Busy, Conversation, NothingToAsk
-from conversation.library import Library
 from storage import Side
 from storage.errors import StoreError
 from tui import crash
@@ -39,6 +38,7 @@ from tui.widgets.transcript import Transcript
 SIDES = {"left": Side.LEFT, "right": Side.RIGHT}
 EXPECTED = (StoreError, BackendError, SpecError, AddressRefused, NothingToAsk, Busy)
 """Errors whose text is fit to show. Whatever else a worker raises is a bug and ends the program."""
+NEW_KINDS = frozenset({"confidential", "off-the-record"})
 CTRL_C = "Esc stops the answers; Ctrl+Q quits. Ctrl+C copies what is selected."
 _LAST_SAVE_SECONDS = 1.0
 """How long a signal waits for the draft to be kept."""
@@ -59,7 +59,6 @@ class DuologueApp(App[int]):
         self._guard = LineGuard()
         self._chat = ChatScreen(services, self._act)
         self._first_steps = FirstSteps(services, self._chat)
-        self._library: Library | None = None
         self._switching: Switching | None = None
         self._leaving = False
         self._copies_over_ssh = False
@@ -191,11 +190,11 @@ class DuologueApp(App[int]):
 
     async def _open_store(self, *, keep: bool = True) -> None:
         try:
-            self._library = await self.services.open_library(keep, self._say_unsaved)
+            library = await self.services.open_library(keep, self._say_unsaved)
         except StoreError as problem:
             await self._offer_memory_only(problem)
             return
-        self._switching = Switching(self, self.services, self._chat, self._library)
+        self._switching = Switching(self, self.services, self._chat, library)
         await self._switching.show_first()
         self._say_slips()
         try:
@@ -263,12 +262,16 @@ class DuologueApp(App[int]):
         return True
 
     def action_new_session(self, kind: str = "") -> None:
-        """A new conversation; "confidential" makes it one from birth."""
-        self._do(self._leave_for_new(confidential=kind.strip() == "confidential"), "switch")
+        """A new conversation; "confidential" and "off-the-record" make it so from birth, alone or together."""
+        kinds = frozenset(kind.split())
+        if unknown := kinds - NEW_KINDS:
+            self._chat.say(f"There is no new {', '.join(sorted(unknown))}. Write /new confidential off-the-record.")
+            return
+        self._do(self._leave_for_new(kinds), "switch")
 
-    async def _leave_for_new(self, *, confidential: bool) -> None:
+    async def _leave_for_new(self, kinds: frozenset[str]) -> None:
         if self._switching is not None and await self._switching.leave():
-            self._switching.show_new(confidential=confidential)
+            await self._switching.show_new(confidential="confidential" in kinds, off_record="off-the-record" in kinds)
             await self._first_steps.take()
 
     def action_sessions(self) -> None:
@@ -288,7 +291,8 @@ class DuologueApp(App[int]):
     async def _make_confidential(self) -> None:
         from tui.screens.confirm import Confirm
 
-        conversation, library = self._chat.conversation, self._library
+        conversation = self._chat.conversation
+        library = self._switching.library if self._switching is not None else None
         if conversation is None or library is None:
             return
         if conversation.confidential:

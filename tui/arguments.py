@@ -154,7 +154,11 @@ def _add_pair(parser: argparse.ArgumentParser, prefix: str = "") -> None:
         help="only models on this machine; cannot be undone for a session",
     )
     parser.add_argument(
-        "--no-save", action="store_false", dest=f"{prefix}keep", help="off the record: keep nothing on disk"
+        "--off-the-record",
+        "--no-save",
+        action="store_false",
+        dest=f"{prefix}keep",
+        help="keep nothing on disk: no session, no draft, no ledger",
     )
     parser.add_argument(
         "--offline", action="store_true", dest=f"{prefix}offline", help="ask nothing that is not on this machine"

@@ -145,7 +145,7 @@ def _ask(arguments: Namespace, wiring: Wiring, output: Output) -> ExitCode:
 
     _check_prices(wiring.settings)
     if arguments.session is not None and not arguments.keep:
-        raise UsageError("--no-save keeps nothing, so it cannot go on with a saved session.")
+        raise UsageError("--off-the-record keeps nothing, so it cannot go on with a saved session.")
     question = ask.Question(
         prompt=arguments.prompt,
         left=arguments.left,
@@ -167,7 +167,7 @@ def _open_app(arguments: Namespace, wiring: Wiring) -> int:
             'duologue ask "..." or duologue ask - < prompt.txt'
         )
     if not arguments.keep and (arguments.session or arguments.continue_last):
-        raise UsageError("--no-save keeps nothing, so it cannot go on with a saved session.")
+        raise UsageError("--off-the-record keeps nothing, so it cannot go on with a saved session.")
     _check_prices(wiring.settings)
     start = _start(arguments, wiring)
     from tui.launch import run_app
@@ -187,6 +187,7 @@ def _start(arguments: Namespace, wiring: Wiring) -> Start:
         confidential=arguments.confidential,
         offline=arguments.offline,
         continue_last=arguments.continue_last,
+        off_record=not arguments.keep,
     )
     for side, text in ((Side.LEFT, start.left), (Side.RIGHT, start.right)):
         if text is not None and text != "off":

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from storage import Side
-from tui.words import count
+from tui.words import OFF_THE_RECORD, count
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,27 @@ class SideFill:
     """Tokens in use after its last answer; None before the first."""
     allowed: int | None = None
     """Tokens that its window holds; None: not known."""
+    is_network: bool = False
+    """True: it is answered on the user's own network, by a host in their list."""
 
 
-def destination(sides: Mapping[Side, SideFill], *, confidential: bool, only: Side | None = None) -> str:
-    """Where the prompt goes: "to both", "to Claude only", "local only: CONFIDENTIAL"."""
-    if confidential:
-        return "local only: CONFIDENTIAL" if sides else "no local model yet: CONFIDENTIAL"
+def destination(
+    sides: Mapping[Side, SideFill], *, confidential: bool, only: Side | None = None, off_record: bool = False
+) -> str:
+    """Where the prompt goes, and what is kept: "to both", "local only: CONFIDENTIAL · OFF THE RECORD"."""
+    words = _confidential_words(sides) if confidential else _words(sides, only)
+    return f"{words} · {OFF_THE_RECORD}" if off_record else words
+
+
+def _confidential_words(sides: Mapping[Side, SideFill]) -> str:
+    network = [fill.is_network for fill in sides.values()]
+    if not network:
+        return "no local model yet: CONFIDENTIAL"
+    where = "your network" if all(network) else "local and your network" if any(network) else "local"
+    return f"{where} only: CONFIDENTIAL"
+
+
+def _words(sides: Mapping[Side, SideFill], only: Side | None) -> str:
     asked = [fill for side, fill in sides.items() if only is None or side is only]
     match asked:
         case []:

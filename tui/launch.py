@@ -46,7 +46,8 @@ class World:
     def __init__(self, wiring: Wiring, *, keep: bool) -> None:
         self._wiring = wiring
         self._keep = keep
-        self._store: StoreThread | None = None
+        self._stores: dict[Library, StoreThread] = {}
+        """The last one is of the session on screen: the one on disk, or one in memory on top of it."""
         self._unsaved: list[StoreError] = []
         self._tell: Callable[[StoreError], None] = self._unsaved.append
 
@@ -55,6 +56,7 @@ class World:
         settings = self._wiring.settings
         return Services(
             open_library=self.open_library,
+            forget_library=self.forget_library,
             connector=self._wiring.connector,
             configured_left=settings.left,
             configured_right=settings.right,
@@ -86,8 +88,13 @@ class World:
         self._tell = tell
         store = self._wiring.store(keep=keep and self._keep, on_problem=lambda problem: self._tell(problem))
         await store.start()
-        self._store = store
-        return self._wiring.library(store)
+        library = self._wiring.library(store)
+        self._stores[library] = store
+        return library
+
+    def forget_library(self, library: Library) -> None:
+        """Close its store."""
+        self._stores.pop(library).close()
 
     async def find_servers_here(self) -> Sequence[FoundServer]:
         """Servers that answer on this machine's well-known ports. Raises `AddressRefused`."""
@@ -138,10 +145,12 @@ class World:
     def close_now(self) -> Sequence[StoreError]:
         """Write down all that waits and end the engines; what could not be saved now. Safe at any time."""
         self._tell = self._unsaved.append  # the screen is gone
-        if self._store is not None:
-            self._store.close()
+        for store in reversed(self._stores.values()):
+            store.close()
         self._wiring.close_now()
         return self._unsaved
 
     def _recorded(self, purpose: str) -> AbstractContextManager[None]:
-        return nullcontext() if self._store is None else self._wiring.recording(self._store, purpose)
+        if not self._stores:
+            return nullcontext()
+        return self._wiring.recording(next(reversed(self._stores.values())), purpose)

@@ -48,6 +48,8 @@ class Start:
     confidential: bool = False
     offline: bool = False
     continue_last: bool = False
+    off_record: bool = False
+    """Nothing of this run is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Services:
 
     The callable hears, in the app's thread, of what could not be saved and nobody waits for.
     """
+    forget_library: Callable[[Library], None]
+    """Let go of a library, and of all in it if it was in memory."""
     connector: Callable[[Side, str], Connector]
     """Raises `SpecError` or `AddressRefused`."""
     configured_left: str | None

@@ -29,6 +29,15 @@ class Switching:
         self._services = services
         self._chat = chat
         self._library = library
+        self._off_record: Library | None = None
+        """In memory, while the session on screen is one that is not kept and the others are."""
+        self._left: Library | None = None
+        """The same, until another session is on screen: what is drawn is still read from it."""
+
+    @property
+    def library(self) -> Library:
+        """The one that holds the session on screen."""
+        return self._off_record or self._library
 
     async def show_first(self) -> None:
         """The session that the command line names, else a new one."""
@@ -40,10 +49,15 @@ class Switching:
                 return
         except StoreError as problem:
             self._chat.say(str(problem))
-        self.show_new(confidential=start.confidential)
+        await self.show_new(confidential=start.confidential)
 
-    def show_new(self, *, confidential: bool) -> None:
-        """A new conversation: the models of the command line, else the configured ones, else of the last session."""
+    async def show_new(self, *, confidential: bool, off_record: bool = False) -> None:
+        """A new conversation: the models of the command line, else the configured ones, else of the last session.
+
+        `off_record`: in a store of its own, in memory, that is forgotten with it. Raises `StoreError`.
+        """
+        if off_record and self._library.kept:
+            self._off_record = await self._services.open_library(False, self._say_unsaved)  # noqa: FBT003 - not ours to name
         services, start, last = self._services, self._services.start, self._library.last_pair()
         chosen = {
             Side.LEFT: start.left or services.configured_left or last.get(Side.LEFT) or services.usual_left,
@@ -51,7 +65,7 @@ class Switching:
         }
         if start.offline and start.left is None:
             chosen[Side.LEFT] = None
-        self._show(self._library.start(self._connectors(chosen), confidential=confidential))
+        self._show(self.library.start(self._connectors(chosen), confidential=confidential))
 
     async def show_saved(self) -> None:
         """One that the person picks from the list. Raises `StoreError`."""
@@ -105,6 +119,10 @@ class Switching:
             yes="Stop it and go on",
         ):
             return False
+        if self._is_forgotten(conversation) and not await self._asked(
+            "Forget this session?", "It is off the record: when you leave it, nothing of it remains.", yes="Forget it"
+        ):
+            return False
         draft = self._chat.take_draft()
         conversation.stop()
         try:
@@ -116,7 +134,17 @@ class Switching:
                 self._chat.give_back(draft)
                 return False
         await conversation.aclose()
+        self._left, self._off_record = self._off_record, None
         return True
+
+    def _is_forgotten(self, conversation: Conversation) -> bool:
+        """True if leaving loses something that was said off the record."""
+        off_record = self._off_record is not None or self._services.start.off_record
+        return off_record and conversation.session is not None
+
+    def _say_unsaved(self, problem: StoreError) -> None:
+        if self._chat.is_attached:
+            self._chat.say(f"Not saved: {problem}")
 
     async def _taken_up(self, session: str) -> Conversation:
         start = self._services.start
@@ -151,4 +179,7 @@ class Switching:
         return pair
 
     def _show(self, conversation: Conversation) -> None:
-        self._chat.open(self._library, conversation)
+        self._chat.open(self.library, conversation)
+        if self._left is not None:
+            left, self._left = self._left, None
+            self._services.forget_library(left)

@@ -8,6 +8,8 @@ from backends import Locality, ModelSpec
 from backends.spec import SpecError, parse
 
 CLAUDE_PREFIX = "claude-"
+OFF_THE_RECORD = "OFF THE RECORD"
+"""Nothing of it is kept: it is in memory, and gone with the session or the program."""
 
 
 def side_name(spec: ModelSpec, locality: Locality) -> str:

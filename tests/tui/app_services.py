@@ -35,7 +35,8 @@ class FakeWorld:
     servers: Sequence[FoundServer] = ()
     kept_keys: list[str] = field(default_factory=list)
     keys_for_this_run: list[str] = field(default_factory=list)
-    store: StoreThread | None = None
+    stores: list[StoreThread] = field(default_factory=list)
+    libraries: list[Library] = field(default_factory=list)
     start: Start = field(default_factory=Start)
     database: Path | None = None
     theme: str = "duologue-dark"
@@ -47,6 +48,7 @@ class FakeWorld:
         """All of it as the app gets it."""
         return Services(
             open_library=self.open_library,
+            forget_library=self.forget_library,
             connector=self.connector,
             configured_left=str(self.left.spec) if self.left else None,
             configured_right=str(self.right.spec) if self.right else None,
@@ -71,11 +73,12 @@ class FakeWorld:
     async def open_library(self, keep: bool, tell: Callable[[StoreError], None]) -> Library:
         if self.store_problem is not None and keep:
             raise self.store_problem
-        self.store = StoreThread(
-            self.database if keep else None, now=lambda: NOON, flush_seconds=0.01, on_problem=tell
-        )
-        await self.store.start()
-        return Library(self.store, self.connector, Surroundings(lambda: NOON, monotonic=lambda: 100.0))
+        store = StoreThread(self.database if keep else None, now=lambda: NOON, flush_seconds=0.01, on_problem=tell)
+        await store.start()
+        self.stores.append(store)
+        library = Library(store, self.connector, Surroundings(lambda: NOON, monotonic=lambda: 100.0))
+        self.libraries.append(library)
+        return library
 
     def connector(self, side: Side, text: str) -> Connector:
         spec = parse(text)
@@ -98,7 +101,17 @@ class FakeWorld:
     async def find_gguf_files(self) -> Sequence[Path]:
         return []
 
+    def forget_library(self, library: Library) -> None:
+        at = self.libraries.index(library)
+        del self.libraries[at]
+        self.stores.pop(at).close()
+
+    @property
+    def store(self) -> StoreThread | None:
+        """The one opened last."""
+        return self.stores[-1] if self.stores else None
+
     def close(self) -> None:
-        """Close the store."""
-        if self.store is not None:
-            self.store.close()
+        """Close the stores."""
+        while self.libraries:
+            self.forget_library(self.libraries[-1])

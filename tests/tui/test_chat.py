@@ -278,7 +278,7 @@ async def test_a_store_that_cannot_be_opened_is_said_and_gone_without(run: Run) 
         await until(lambda: "damaged" in screen_lines(app))
         await pilot.press("y")
         await until(lambda: chat(app).conversation is not None)
-        await until(lambda: "NOT SAVED" in screen_lines(app))
+        await until(lambda: "OFF THE RECORD" in screen_lines(app))
         await send(app, pilot, "q")
         await until(lambda: "from here" in screen_lines(app))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from backends import Locality
 from storage import Outcome, Receipt, Reply
 from tui.rendering.safe_text import one_line
 from tui.words import count, money
@@ -45,6 +46,8 @@ def receipt_items(reply: Reply, variants: int = 1, *, retry: bool = False) -> li
             assert_never(reply.outcome)
     if retry and reply.outcome in (Outcome.STOPPED, Outcome.FAILED, Outcome.INTERRUPTED):
         items.append(RETRY)
+    if reply.locality == Locality.YOUR_NETWORK:
+        items.append(str(Locality.YOUR_NETWORK))
     if variants > 1:
         items.append(f"\u2039 {reply.variant}/{variants} \u203a")
     return items

@@ -19,6 +19,7 @@ from textual.widget import Widget
 from textual.widgets import Rule, Static, TextArea
 
 from backends import Connector
+from backends.errors import LeftThisMachine
 from conversation import estimate
 from conversation.engine import Busy, Conversation, NothingToAsk
 from conversation.library import Library
@@ -40,6 +41,7 @@ from tui.widgets.transcript import Columns, Transcript
 HINT = "Enter send · Ctrl+J newline · /command · Esc stop · Ctrl+R retry"
 COMPOSE_HINT = "Ctrl+J send · Enter newline · /command · Esc stop · Ctrl+R retry"
 ONE_SIDE = {"/left": Side.LEFT, "/right": Side.RIGHT}
+ALARM = "ALARM: AN ANSWER WAS MADE ELSEWHERE"
 LAYOUTS = (Columns.BOTH, Columns.LEFT, Columns.RIGHT, Columns.STACKED)
 
 
@@ -81,6 +83,7 @@ class ChatScreen(Screen[None]):
         self._turn_count = 0
         self._cloud_turns = 0
         self._cost = 0.0
+        self._alarm = ""
         self._live: LiveTurns
 
     def compose(self) -> ComposeResult:
@@ -122,7 +125,7 @@ class ChatScreen(Screen[None]):
         self._opened.set()
         self._queued = None
         self._live.forget()
-        self._turn_count, self._cost, self._fills = 0, 0.0, {}
+        self._turn_count, self._cost, self._fills, self._alarm = 0, 0.0, {}, ""
         self._transcript.load(library.transcript(conversation))
         if (last := library.last_turn(conversation)) is not None:
             self._turn_count = last.seq
@@ -314,6 +317,10 @@ class ChatScreen(Screen[None]):
 
     def _reply_settled(self, reply: Reply, turn: Turn) -> None:
         self._cost += reply.receipt.cost_usd or 0.0
+        if reply.error_kind == LeftThisMachine.kind:
+            self._alarm = ALARM
+            self._cloud_turns += 1
+            self.app.bell()
         self._take_fills(turn)
         self._show_banner()
         self._show_destination()
@@ -347,7 +354,9 @@ class ChatScreen(Screen[None]):
             cost_usd=self._cost,
             confidential=conversation.confidential,
             cloud_turns=self._cloud_turns,
-            unsaved=not library.kept,
+            off_record=not library.kept,
+            network=any(one.is_listed for one in conversation.connectors.values()),
+            alarm=self._alarm,
         )
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
@@ -360,11 +369,16 @@ class ChatScreen(Screen[None]):
         confidential = conversation is not None and conversation.confidential
         connectors: Mapping[Side, Connector] = conversation.connectors if conversation is not None else {}
         sides = {
-            side: SideFill(self._live.titles[side].name, *self._fills.get(side, (None, None)))
+            side: SideFill(
+                self._live.titles[side].name,
+                *self._fills.get(side, (None, None)),
+                is_network=connectors[side].is_listed,
+            )
             for side in connectors
             if side in self._live.titles
         }
-        words = destination(sides, confidential=confidential, only=self._transcript.picked)
+        off_record = self._library is not None and not self._library.kept
+        words = destination(sides, confidential=confidential, only=self._transcript.picked, off_record=off_record)
         tokens = estimate.tokens(self._prompt.draft)
         self._prompt.set_destination(words, confidential=confidential, fill=fill(sides, tokens))
         self._prompt.set_hint(COMPOSE_HINT if self._prompt.compose_mode else HINT)

@@ -10,7 +10,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from tui.rendering.safe_text import one_line
-from tui.words import money, plural
+from tui.words import OFF_THE_RECORD, money, plural
 
 WIDE = 100
 """Columns from which the program's name and the long hints are shown."""
@@ -27,8 +27,12 @@ class BannerText:
     confidential: bool = False
     cloud_turns: int = 0
     """Turns that had been sent to a cloud before the session became confidential."""
-    unsaved: bool = False
-    """True: this run keeps nothing on disk."""
+    off_record: bool = False
+    """True: nothing of this session is kept on disk."""
+    network: bool = False
+    """True: a side is answered on the user's own network, by a host in their list."""
+    alarm: str = ""
+    """What must be known before anything else: an answer was made elsewhere although this machine had been asked."""
 
 
 class Banner(Widget):
@@ -41,9 +45,16 @@ class Banner(Widget):
         & .banner--title { color: $foreground; text-style: bold; }
         & .banner--quiet { color: $quiet; }
         & .banner--confidential { color: $confidential; text-style: bold; }
+        & .banner--alarm { color: $error; text-style: bold reverse; }
     }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"banner--name", "banner--title", "banner--quiet", "banner--confidential"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "banner--name",
+        "banner--title",
+        "banner--quiet",
+        "banner--confidential",
+        "banner--alarm",
+    }
 
     text: reactive[BannerText] = reactive(BannerText())
 
@@ -64,11 +75,14 @@ class Banner(Widget):
         facts = [plural(text.turns, "turn")] if text.turns else []
         if text.cost_usd:
             facts.append(money(text.cost_usd))
-        if text.unsaved:
-            facts.append("NOT SAVED")
+        if text.off_record and not text.confidential:
+            parts.append(Content.styled(f"{OFF_THE_RECORD}  ", self.get_visual_style("banner--confidential")))
+        if text.alarm:
+            parts.append(Content.styled(f"{one_line(text.alarm, 60)}  ", self.get_visual_style("banner--alarm")))
         if text.confidential:
             facts = [*self._confidential_facts(), *facts]
-            parts.append(Content.styled("CONFIDENTIAL", self.get_visual_style("banner--confidential")))
+            words = f"CONFIDENTIAL · {OFF_THE_RECORD}" if text.off_record else "CONFIDENTIAL"
+            parts.append(Content.styled(words, self.get_visual_style("banner--confidential")))
         else:
             taken = sum(part.cell_length for part in parts) + sum(len(fact) + 3 for fact in facts)
             room = max(10, width - taken)
@@ -79,8 +93,9 @@ class Banner(Widget):
 
     def _confidential_facts(self) -> list[str]:
         earlier = self.text.cloud_turns
+        stays = "stays on this machine and your network" if self.text.network else "stays on this machine"
         if not earlier:
-            return ["stays on this machine"]
+            return [stays]
         were = "was" if earlier == 1 else "were"
         # In this order: what is cut off in a narrow terminal must not be what a person has to know.
-        return [f"{plural(earlier, 'earlier turn')} {were} sent to a cloud", "stays on this machine from now on"]
+        return [f"{plural(earlier, 'earlier turn')} {were} sent to a cloud", f"{stays} from now on"]
