@@ -30,7 +30,7 @@ async def picture() -> str:
     """Ask, wait for the answers, and give the screen as SVG."""
     with tempfile.TemporaryDirectory() as directory:
         wiring = Wiring(load({"DUOLOGUE_DATA_DIR": directory, "DUOLOGUE_CONFIG_DIR": directory}))
-        world = World(wiring, keep=False)
+        world = World(wiring, keep=True)
         app = DuologueApp(world.services(Start(left="demo:", right="demo:")))
         try:
             async with app.run_test(size=(120, 42)) as pilot:

@@ -123,3 +123,29 @@ def test_names_are_never_loopback() -> None:
 def test_display_is_host_and_port() -> None:
     assert read("http://127.0.0.1:8080/x").display == "127.0.0.1:8080"
     assert read("[::1]:80").display == "[::1]:80"
+
+
+@pytest.mark.parametrize(
+    ("text", "peer", "may"),
+    [
+        ("localhost", "127.0.0.1", True),
+        ("localhost", "192.168.1.5", False),
+        ("127.0.0.1", "203.0.113.7", False),
+        ("gpu.example", "10.0.0.9", True),
+        ("gpu.example", "127.0.0.1", True),
+        ("gpu.example", "203.0.113.7", False),
+        ("gpu.example", "192.168.1.5", True),
+        ("198.51.100.4", "198.51.100.4", True),
+        ("198.51.100.4", "198.51.100.5", False),
+        ("https://api.example.com", "203.0.113.7", True),
+    ],
+)
+def test_a_connection_ends_where_the_address_says_or_nowhere(text: str, peer: str, may: bool) -> None:
+    address = parse_server(text, default_port=80, trusted_hosts=TRUSTED | {"198.51.100.4"})
+    assert address.may_be(peer) is may
+
+
+def test_a_listed_name_may_lead_to_a_public_address_that_is_listed_too() -> None:
+    address = parse_server("gpu.example", default_port=80, trusted_hosts=frozenset({"gpu.example", "203.0.113.7"}))
+    assert address.may_be("203.0.113.7")
+    assert not address.may_be("203.0.113.8")

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -351,3 +351,37 @@ def test_tls_ignores_the_environment(library: Library, monkeypatch: pytest.Monke
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
     library.transport(at("https://example.com"))
     assert not keys.exists()
+
+
+def resolver(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """Every name leads there."""
+    real = socket.getaddrinfo
+
+    def lookup(_: object, port: object, *arguments: Any, **named: Any) -> Any:
+        return real(address, port, *arguments, **named)  # type: ignore[arg-type]  # whatever the library asks for
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+
+
+async def test_listed_host_is_written_down_as_your_network(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = RecordingLedger()
+    resolver(monkeypatch, "127.0.0.1")
+    async with ScriptedServer(echo) as server:
+        address = parse_server(f"gpu.lan:{server.port}", default_port=80, trusted_hosts=frozenset({"gpu.lan"}))
+        async with library.client(address) as http:
+            with recorded(ledger, "chat"):
+                assert (await http.post("/", content=b"words")).status_code == 200
+    assert (ledger.only["host"], ledger.only["peer"]) == ("gpu.lan", "127.0.0.1")
+    assert ledger.only["locality"] is Locality.YOUR_NETWORK
+
+
+async def test_gateway_on_this_machine_is_a_cloud_in_the_ledger_and_still_checked(library: Library) -> None:
+    ledger = RecordingLedger()
+    async with ScriptedServer(echo) as server:
+        gateway = replace(server.address, is_gateway=True)
+        async with library.client(gateway) as http:
+            with recorded(ledger, "chat"):
+                await http.post("/", content=b"words")
+    assert (ledger.only["host"], ledger.only["locality"]) == ("127.0.0.1", Locality.CLOUD)
+    with pytest.raises(AddressRefused, match="reached directly"):
+        library.transport(gateway, proxy="http://127.0.0.1:3128")

@@ -6,11 +6,13 @@ import asyncio
 import gzip
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
@@ -28,6 +30,7 @@ from backends import (
     errors,
 )
 from backends.address import parse_server
+from backends.door import Ledger, recorded
 from backends.ollama import OllamaBackend, models, names_cloud
 from backends.patience import Patience
 from tests.backends import contract
@@ -558,9 +561,9 @@ def test_names_that_only_look_like_the_cloud(name: str) -> None:
     assert not names_cloud(name)
 
 
-@pytest.mark.parametrize("url", ["http://192.168.1.7:11434", "https://example.com"])
+@pytest.mark.parametrize("url", ["https://192.168.1.7:11434", "https://example.com"])
 async def test_other_machines_are_refused_before_anything_is_dialled(url: str) -> None:
-    address = parse_server(url, default_port=1, trusted_hosts=frozenset({"192.168.1.7"}))
+    address = parse_server(url, default_port=1)
     backend = OllamaBackend("qwen3:8b", address)
     with pytest.raises(errors.NotOnDevice, match="is not this machine"):
         await answered(backend, ONLY_HERE)
@@ -653,6 +656,70 @@ async def test_answer_from_elsewhere_is_stopped_within_one_chunk(request_: Reque
     assert isinstance(failure, errors.NotOnDevice)
     assert "made elsewhere" in str(failure)
     assert any(isinstance(event, TextDelta) for event in events) is not first
+
+
+class LeftLines:
+    """A ledger that keeps who is said to have answered."""
+
+    def __init__(self) -> None:
+        self.left: list[str] = []
+
+    async def opened(self, **_: object) -> int:
+        return 1
+
+    def closed(self, _: int, *, left_to: str = "", **__: object) -> None:
+        self.left.append(left_to)
+
+
+@pytest.mark.parametrize("version", ["0.11.0", "0.15.0", "0.16.5", "0.33.0"])
+async def test_no_prompt_goes_to_a_model_that_has_a_remote_host(version: str) -> None:
+    """Under every name and on every version: a marked stub, an alias, a name of the cloud, one that shows it late."""
+    host = "https://ollama.com:443"
+    stubs = [Model(name, remote=host) for name in ("notes:latest", "gpt-oss:120b-cloud", "glm-5.1:cloud", "qwen3:8b")]
+    only_in_show = Model("alias:latest", show={"remote_host": host, "remote_model": "x"})
+    ollama = ScriptedOllama(version, models=[*stubs, only_in_show], cloud_disabled=version == "0.16.5")
+    async with ollama.served() as server:
+        for model in [*ollama.models, Model("notes"), Model("never-pulled:cloud")]:
+            backend = OllamaBackend(model.name, server.address)
+            with pytest.raises(errors.NotOnDevice):
+                await answered(backend, ONLY_HERE)
+            await backend.aclose()
+        assert server.bodies("/api/chat") == []
+        assert "Hello there" not in repr(server.received)
+
+
+async def test_answer_from_elsewhere_is_an_alarm_in_the_ledger() -> None:
+    lines = LeftLines()
+    chat = says(piece("ok", remote_host="https://ollama.com", remote_model="x"), last())
+    async with ScriptedOllama(chat=chat).served() as server:
+        backend = OllamaBackend("qwen3:8b", server.address)
+        with recorded(cast("Ledger", lines), "chat"):
+            _, failure = await broken_off(backend, ONLY_HERE)
+        await backend.aclose()
+    assert isinstance(failure, errors.LeftThisMachine)
+    assert failure.to == "https://ollama.com"
+    assert [one for one in lines.left if one] == ["https://ollama.com"]
+
+
+@pytest.mark.parametrize("listed", [True, False])
+async def test_ollama_on_a_listed_host_is_asked_in_a_confidential_session(
+    listed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda _, *more, **named: real("127.0.0.1", *more, **named))
+    async with ScriptedOllama().served() as server:
+        trusted = frozenset({"gpu.lan"})
+        address = parse_server(f"gpu.lan:{server.port}", default_port=80, trusted_hosts=trusted)
+        backend = OllamaBackend("qwen3:8b", address if listed else replace(address, trusted=False))
+        if listed:
+            events = await answered(backend, ONLY_HERE)
+            assert located(events).locality is Locality.YOUR_NETWORK
+            assert "you listed" in located(events).proof
+        else:
+            with pytest.raises(errors.NotOnDevice):
+                await answered(backend, ONLY_HERE)
+            assert server.received == []
+        await backend.aclose()
 
 
 async def test_cloud_model_is_allowed_in_an_ordinary_session_and_named_as_such() -> None:

@@ -29,6 +29,15 @@ def test_the_border_says_where_the_prompt_goes(
     assert destination(sides, confidential=confidential, only=only) == words
 
 
+def test_a_side_on_the_network_is_named_and_so_is_what_is_not_kept() -> None:
+    network = SideFill("Network", is_network=True)
+    assert destination({Side.LEFT: network}, confidential=True) == "your network only: CONFIDENTIAL"
+    assert destination({Side.LEFT: network, **LOCAL}, confidential=True, off_record=True) == (
+        "local and your network only: CONFIDENTIAL · OFF THE RECORD"
+    )
+    assert destination(BOTH, confidential=False, off_record=True) == "to both · OFF THE RECORD"
+
+
 def test_an_empty_prompt_has_no_size() -> None:
     assert fill(BOTH, 0) == ""
 

@@ -41,7 +41,7 @@ from tui.widgets.transcript import Columns, Transcript
 HINT = "Enter send · Ctrl+J newline · /command · Esc stop · Ctrl+R retry"
 COMPOSE_HINT = "Ctrl+J send · Enter newline · /command · Esc stop · Ctrl+R retry"
 ONE_SIDE = {"/left": Side.LEFT, "/right": Side.RIGHT}
-ALARM = "ALARM: AN ANSWER WAS MADE ELSEWHERE"
+ALARM = "ALARM: ANSWERED ELSEWHERE"
 LAYOUTS = (Columns.BOTH, Columns.LEFT, Columns.RIGHT, Columns.STACKED)
 
 

@@ -70,7 +70,7 @@ class Banner(Widget):
         text = self.text
         quiet = self.get_visual_style("banner--quiet")
         parts: list[Content] = [Content(" ")]
-        if width >= WIDE - 30:
+        if width >= WIDE - 30 and not text.alarm:
             parts.append(Content.styled("Duologue   ", self.get_visual_style("banner--name")))
         facts = [plural(text.turns, "turn")] if text.turns else []
         if text.cost_usd:
