@@ -120,6 +120,11 @@ class Store(
             self._owner.release()
 
     @property
+    def database(self) -> Database:
+        """The connection, for a backup."""
+        return self._db
+
+    @property
     def path(self) -> Path | None:
         """The file, symbolic links resolved; None in memory."""
         return self._db.path
@@ -163,7 +168,8 @@ class Store(
         ]
         return [*(line for line in found if line != "ok"), *dangling]
 
-    def _living_owners(self) -> frozenset[str]:
+    def living_owners(self) -> frozenset[str]:
+        """The names of all programs that have the conversations open for writing, this one included."""
         return self._owner.living() if self._owner else frozenset({self._owner_name})
 
 

@@ -122,7 +122,7 @@ class TurnsTable:
     def repair_open_replies(self, now: datetime) -> int:
         """Settle what dead programs left open as interrupted, with all the text that was stored; tell how many."""
         with self._db.transaction():
-            living = self._living_owners()  # under the lock: whoever opens a reply after this is not seen below
+            living = self.living_owners()  # under the lock: whoever opens a reply after this is not seen below
             abandoned = [
                 row["id"]
                 for row in self._db.rows("SELECT id, owner FROM replies WHERE outcome = 'open'")
@@ -201,7 +201,8 @@ class TurnsTable:
         """One reply; an open one with the text stored so far. Raises `NotFound`."""
         return self._replies([self._reply_row(reply_id)])[0]
 
-    def _living_owners(self) -> frozenset[str]:
+    def living_owners(self) -> frozenset[str]:
+        """See `Store`."""
         raise NotImplementedError
 
     def _insert_reply(self, turn_id: int, reply: NewReply, *, variant: int, started: str) -> int:

@@ -137,6 +137,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_sessions(commands)
     _add_search(commands)
     _add_ledger(commands)
+    _add_backup(commands)
     _add_doctor(commands)
     return parser
 
@@ -283,6 +284,17 @@ def _add_ledger(commands: Commands) -> None:
         "--limit", type=_positive, default=50, metavar="N", help="at most N requests (50), the newest"
     )
     _add_json(parser)
+
+
+def _add_backup(commands: Commands) -> None:
+    parser = _command_parser(commands, "backup", "copy all ordinary conversations into one file")
+    parser.add_argument("file", metavar="FILE", help="where to; readable for you alone")
+    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    parser = _command_parser(
+        commands, "restore", "put the conversations of a backup in place of those that are there"
+    )
+    parser.add_argument("file", metavar="FILE", help="what duologue backup made")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _add_doctor(commands: Commands) -> None:

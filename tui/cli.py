@@ -96,6 +96,12 @@ def _command(arguments: Namespace, wiring: Wiring, output: Output) -> ExitCode:
             from tui.commands import ledger
 
             return ledger.run(wiring, output, arguments.id, limit=arguments.limit, as_json=arguments.json)
+        case "backup" | "restore":
+            from tui.commands import backup
+
+            if arguments.command == "backup":
+                return backup.back_up(wiring, output, arguments.file, replace=arguments.force)
+            return backup.restore(wiring, output, arguments.file, agreed=arguments.yes, ask=_asked)
         case "doctor":
             from tui.commands import doctor
 
