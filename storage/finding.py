@@ -36,11 +36,11 @@ def occurrences(turn: Turn, needle: Needle) -> Occurrences:
     for side in Side:
         if (reply := turn.latest(side)) is not None:
             texts += [(_THINKING[side], reply.thinking), (_ANSWER[side], reply.text)]
-    return _counted(turn.id, texts, needle)
+    return _counted(turn.id, turn.seq, texts, needle)
 
 
-def _counted(turn_id: int, texts: Iterable[tuple[Where, str]], needle: Needle) -> Occurrences:
-    return Occurrences(turn_id, tuple((where, count) for where, text in texts if (count := needle.count(text))))
+def _counted(turn_id: int, seq: int, texts: Iterable[tuple[Where, str]], needle: Needle) -> Occurrences:
+    return Occurrences(turn_id, seq, tuple((where, count) for where, text in texts if (count := needle.count(text))))
 
 
 class FindingTable:
@@ -74,7 +74,7 @@ class FindingTable:
                 if not still_wanted():
                     raise _stopped()
                 texts = [(Where.QUESTION, str(row["prompt"])), *self._answers(by_turn.get(row["id"], ()))]
-                yield _counted(row["id"], texts, needle)
+                yield _counted(row["id"], row["seq"], texts, needle)
             seen = last
 
     def _answers(self, found: Sequence[sqlite3.Row]) -> Iterator[tuple[Where, str]]:

@@ -334,6 +334,7 @@ class Occurrences:
     """How often one turn has what is looked for inside its conversation."""
 
     turn_id: int
+    seq: int
     counts: tuple[tuple[Where, int], ...]
     """In the order of reading; parts that have it not at all are left out."""
 

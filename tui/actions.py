@@ -51,6 +51,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("new_session", "ctrl+n", "New session", "Start a new session", "new", priority=True),
     Action("sessions", "ctrl+o", "Sessions", "Open a saved session", "open", priority=True),
     Action("search", "ctrl+f", "Search", "Find words in all saved sessions", "find", priority=True),
+    Action("find_here", "f7", "Find in this session", "Find words in the session on screen", "within", priority=True),
     Action("models", "f5", "Models", "Choose the picked side's model, else the right one's", "model", priority=True),
     Action("model_left", "", "Model of the left side", "Choose who answers on the left"),
     Action("model_right", "", "Model of the right side", "Choose who answers on the right"),

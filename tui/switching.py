@@ -95,11 +95,11 @@ class Switching:
         )
         if found is None:
             return
-        session, turn = found
+        hit, query = found
         shown = self._chat.conversation
-        is_on_screen = shown is not None and shown.session is not None and shown.session.id == session
-        if is_on_screen or await self._change_to(session):
-            self._chat.show_turn(turn)
+        is_on_screen = shown is not None and shown.session is not None and shown.session.id == hit.session_id
+        if is_on_screen or await self._change_to(hit.session_id):
+            self._chat.show_hit(hit, query)
 
     async def _change_to(self, session: str) -> bool:
         await self._library.resume(session)  # where it cannot be had, the one on screen stays

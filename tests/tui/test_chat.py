@@ -314,6 +314,43 @@ async def test_words_are_found_in_a_session_before_and_shown_where_they_stand(ru
         await pilot.press("enter")
         await until(lambda: app.screen is chat(app))
         await until(lambda: "something about tenants" in screen_lines(app))
+        await until(lambda: "1 of 1" in screen_lines(app))
+        await pilot.press("escape")
+        await until(lambda: "1 of 1" not in screen_lines(app))
+        assert app.screen.query_one(Prompt).has_focus
+
+
+async def test_words_are_found_in_the_session_on_screen_from_the_prompt_and_from_the_turns(run: Run) -> None:
+    world = two_sides("tenant and tenant", "no such word")
+    async with run(world) as (app, pilot):
+        await pilot.press("f7")
+        await until(lambda: "no turns" in screen_lines(app))
+        await send(app, pilot, "about a Tenant")
+        await until(lambda: settled(world))
+        await pilot.press("f7", *"tenant")
+        await until(lambda: "1 of 3" in screen_lines(app))
+        await pilot.press("down")
+        await until(lambda: "2 of 3" in screen_lines(app))
+        await pilot.press("enter", "n", "n", "N")
+        await until(lambda: "1 of 3" in screen_lines(app) or "3 of 3" in screen_lines(app))
+        await pilot.press("slash", *"zzz")
+        await until(lambda: "not found" in screen_lines(app))
+        await pilot.press("escape")
+        assert "not found" not in screen_lines(app)
+        await send(app, pilot, "/within such")
+        await until(lambda: "1 of 1" in screen_lines(app))
+
+
+async def test_a_place_on_the_other_side_is_shown_in_one_column(run: Run) -> None:
+    world = two_sides("left words", "right words")
+    async with run(world, (80, 24)) as (app, pilot):
+        await send(app, pilot, "/within")
+        await send(app, pilot, "ask")
+        await until(lambda: settled(world))
+        assert "right words" not in screen_lines(app).split("Find")[0].split("left words")[1]
+        await pilot.press("f7", *"right w")
+        await until(lambda: "1 of 1" in screen_lines(app))
+        assert app.screen.query_one(Transcript).columns is Columns.RIGHT
 
 
 async def test_a_draft_comes_back_with_its_session(run: Run) -> None:

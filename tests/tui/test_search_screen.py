@@ -54,7 +54,7 @@ class Desk(Stage):
         self.unindexed = unindexed
         self.problem = problem
         self.asked: list[tuple[str, int, int]] = []
-        self.opened: list[tuple[str, int] | None] = []
+        self.opened: list[tuple[Hit, str] | None] = []
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -123,7 +123,7 @@ async def test_enter_opens_the_turn_of_the_picked_hit() -> None:
         await until(lambda: app.list.loaded == 3)
         await pilot.press("down", "down", "up", "enter")
         await until(lambda: app.opened)
-        assert app.opened == [(FEW[1].session_id, 2)]
+        assert app.opened == [(FEW[1], "tenant")]
 
 
 async def test_enter_before_the_hits_are_there_opens_the_first_of_them() -> None:
@@ -135,7 +135,7 @@ async def test_enter_before_the_hits_are_there_opens_the_first_of_them() -> None
         assert app.opened == []
         app.gate.set()
         await until(lambda: app.opened)
-        assert app.opened == [(FEW[1].session_id, 2)]
+        assert app.opened == [(FEW[1], "sublet")]
 
 
 async def test_escape_opens_nothing() -> None:
@@ -195,7 +195,7 @@ async def test_more_hits_come_when_they_are_scrolled_to() -> None:
         assert "130 places" in screen_lines(app)
         await pilot.press(*["pagedown"] * 12, "enter")
         await until(lambda: app.opened)
-        assert app.opened == [(hits[-1].session_id, 130)]
+        assert app.opened == [(hits[-1], app.asked[-1][0])]
 
 
 async def test_double_click_opens() -> None:
@@ -205,7 +205,7 @@ async def test_double_click_opens() -> None:
         await until(lambda: app.list.loaded == 3)
         await pilot.click(HitList, offset=(5, 3), times=2)
         await until(lambda: app.opened)
-        assert app.opened == [(FEW[1].session_id, 2)]
+        assert app.opened == [(FEW[1], "tenant")]
 
 
 async def test_hostile_words_are_shown_without_their_powers() -> None:
@@ -249,4 +249,6 @@ async def test_what_was_just_said_is_found_in_the_real_store(tmp_path: Path) -> 
         await pilot.press("enter")
         await until(lambda: app.opened)
     thread.close()
-    assert app.opened == [(session.id, turn.id)]
+    opened = app.opened[0]
+    assert opened is not None
+    assert (opened[0].session_id, opened[0].turn_id, opened[1]) == (session.id, turn.id, "tena")

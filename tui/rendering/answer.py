@@ -167,7 +167,7 @@ def _whole(text: str, width: int) -> list[Line]:
 
 def not_asked() -> Answer:
     """What stands at the place of a side that was not asked."""
-    return Answer(body=[words("not asked", FAINT)])
+    return Answer(foot=[words("not asked", FAINT)])
 
 
 def label(reply: Reply, name: str) -> Line:

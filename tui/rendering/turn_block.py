@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from storage import Reply, Side, Turn
+from storage import Reply, Side, Turn, Where
 from tui.rendering.answer import Answer, GrowingAnswer, LiveReply, label, not_asked, settled
 from tui.rendering.layout import Layout
 from tui.rendering.lines import FAINT, Ink, Line, Role, line, words, wrap
@@ -163,6 +163,29 @@ class TurnBlock:
             return len(self.question)
         answer = self._answers.get(Side(part.value))
         return len(answer) if answer is not None else 0
+
+    def extent(self, where: Where) -> tuple[Part, int, int] | None:
+        """The lines first..last of what was said there; None where it is folded away or has no column."""
+        if where is Where.QUESTION:
+            return Part.QUESTION, 0, len(self.question)
+        side = Side(where.value.split()[0])
+        answer = self._answers.get(side)
+        if answer is None:
+            return None
+        head = len(answer.head)
+        if where in (Where.LEFT, Where.RIGHT):
+            return Part(side), head, head + len(answer.body)
+        return (Part(side), 1, head) if self._folds.thinking and head > 1 else None
+
+    def where(self, place: Place) -> Where | None:
+        """What a line belongs to; None for labels, titles and receipts."""
+        if place.part is Part.QUESTION:
+            return Where.QUESTION
+        for where in (Where(place.part.value), Where(f"{place.part} thinking")):
+            extent = self.extent(where)
+            if extent is not None and extent[1] <= place.at < extent[2]:
+                return where
+        return None
 
     def line_of(self, place: Place) -> Line:
         """One line of a part."""

@@ -145,6 +145,11 @@ class TurnList:
         ]
         return replace(turn, replies=tuple(replies))
 
+    def turns_of_this_run(self) -> list[Turn]:
+        """Turns that may be ahead of the source, with all that has arrived."""
+        indexes = [self.index_of(turn_id) for turn_id in self._own]
+        return [self.turn_so_far(index) for index in indexes if index is not None]
+
     def block(self, index: int) -> TurnBlock:
         """One turn laid out; its height is exact from then on."""
         block = self._blocks.get(index)

@@ -24,8 +24,9 @@ from conversation import estimate
 from conversation.engine import Busy, Conversation, NothingToAsk
 from conversation.library import Library
 from conversation.updates import Update
-from storage import Reply, Side, Turn
+from storage import Hit, Place, Reply, Side, Turn, Where
 from storage.errors import StoreError
+from storage.needles import Literal, Needle, Words
 from tui.actions import ACTIONS, BY_SLASH, parse_slash
 from tui.destination import SideFill, destination, fill
 from tui.live_turns import LiveTurns
@@ -33,6 +34,7 @@ from tui.rendering.safe_text import content
 from tui.services import Services
 from tui.widgets.banner import WIDE, Banner, BannerText
 from tui.widgets.blank_page import SHOWN, BlankPage
+from tui.widgets.find_line import FindLine
 from tui.widgets.first_run import FirstRun, Surroundings
 from tui.widgets.prompt import Prompt
 from tui.widgets.side_titles import SideTitle, SideTitles
@@ -80,6 +82,8 @@ class ChatScreen(Screen[None]):
         self._queued: _Queued | None = None
         self._chosen_layout: dict[bool, Columns] = {}
         self._fills: dict[Side, tuple[int | None, int | None]] = {}
+        self._finding_from_turns = False
+        """The line that finds was opened from the turns, so the keys go back there."""
         self._turn_count = 0
         self._cloud_turns = 0
         self._cost = 0.0
@@ -97,6 +101,7 @@ class ChatScreen(Screen[None]):
             yield FirstRun()
             yield BlankPage(markup=False)
             yield transcript
+        yield FindLine()
         yield Static(id="notice")
         yield Prompt(placeholder="Type a question", compose_mode=self._services.compose)
 
@@ -111,6 +116,7 @@ class ChatScreen(Screen[None]):
             settled=self._reply_settled,
         )
         self.hide_first_run()
+        self._find_line.display = False
         self.say("")
         self._show_destination()
 
@@ -125,6 +131,7 @@ class ChatScreen(Screen[None]):
         self._opened.set()
         self._queued = None
         self._live.forget()
+        self._find_line.display = False
         self._turn_count, self._cost, self._fills, self._alarm = 0, 0.0, {}, ""
         self._transcript.load(library.transcript(conversation))
         if (last := library.last_turn(conversation)) is not None:
@@ -143,6 +150,17 @@ class ChatScreen(Screen[None]):
     def show_turn(self, turn_id: int) -> None:
         """Bring a turn of this session into view."""
         self._transcript.show_turn(turn_id)
+
+    def show_hit(self, hit: Hit, query: str) -> None:
+        """Bring a hit of the search over all sessions into view, and mark what it was found by."""
+        self._transcript.show_turn(hit.turn_id)
+        self._find_line.display = True
+        self._finding_from_turns = False
+        self._find_line.show_words(query)
+        self._transcript.focus()
+        where = Where(hit.where.value) if hit.where in (Place.LEFT, Place.RIGHT) else None
+        where = Where.QUESTION if hit.where is Place.PROMPT else where
+        self._look_for(Words(query), (hit.turn_id, where))
 
     def sides_changed(self) -> None:
         """The conversation has other models now, or became confidential."""
@@ -391,6 +409,83 @@ class ChatScreen(Screen[None]):
         """Prompts and keys go to that side only."""
         self._show_destination()
 
+    # Finding inside the session
+
+    def action_find_here(self, text: str = "") -> None:
+        """Open the line that finds inside this session, and find what is given."""
+        if not self._transcript.display:
+            self.say("There is nothing to find yet: this session has no turns.")
+            return
+        if not self._find_line.display:
+            self._find_line.display = True
+            self._finding_from_turns = self._transcript.has_focus
+        if text:
+            self._find_line.show_words(text)
+            self._look_for(Literal(text))
+        self._find_line.type_into()
+
+    def on_finding_view_find_asked(self) -> None:
+        """The same from inside the turns."""
+        self.action_find_here()
+
+    def on_find_line_wanted(self, event: FindLine.Wanted) -> None:
+        """Look for what was typed."""
+        if event.text.strip():
+            self._look_for(Literal(event.text))
+        else:
+            self.workers.cancel_group(self, "find")
+            self._transcript.end_find()
+            self._find_line.show_count("")
+
+    def _look_for(self, needle: Needle, near: tuple[int, Where | None] | None = None) -> None:
+        self._find_line.show_count("…")
+        self.run_worker(self._show_found(needle, near), group="find", exclusive=True)
+
+    async def _show_found(self, needle: Needle, near: tuple[int, Where | None] | None) -> None:
+        conversation, library = self.conversation, self._library
+        if conversation is None or library is None:
+            return
+        try:
+            found = await library.find(conversation, needle)
+        except StoreError as problem:
+            self.say(str(problem))
+            return
+        if found is not None and conversation is self.conversation and self._find_line.display:
+            self._transcript.show_found(needle, found, near)
+
+    def on_finding_view_found_moved(self, event: Transcript.FoundMoved) -> None:
+        """Say which of how many."""
+        where = "" if event.shown else " · in markup"
+        number = f"{event.number + 1:,} of {event.total:,}{where}" if event.number is not None else f"{event.total:,}"
+        self._find_line.show_count(number if event.total else "not found")
+
+    def on_finding_view_side_needed(self, event: Transcript.SideNeeded) -> None:
+        """What was found is on the side that was not shown."""
+        self._chosen_layout[self._is_wide] = Columns(event.side.value)
+        self._apply_layout()
+
+    def on_find_line_stepped(self, event: FindLine.Stepped) -> None:
+        """From one place to another while the line keeps the keys."""
+        self._transcript.action_find_next(event.step)
+
+    def on_find_line_entered(self) -> None:
+        """n and N go on from here."""
+        self._transcript.focus()
+
+    def on_find_line_left(self) -> None:
+        """Esc in the line."""
+        self._end_find()
+
+    def _end_find(self) -> None:
+        self.workers.cancel_group(self, "find")
+        self._find_line.display = False
+        self._transcript.end_find()
+        (self._transcript if self._finding_from_turns else self._prompt).focus()
+
+    @property
+    def _find_line(self) -> FindLine:
+        return self.query_one(FindLine)
+
     # Layout
 
     def on_resize(self) -> None:
@@ -425,14 +520,19 @@ class ChatScreen(Screen[None]):
         """Run one of `tui.actions`, here or in the app."""
         if not self._act_in_app(name, argument):
             method = getattr(self, f"action_{name}")
-            method(argument) if argument and name == "layout" else method()
+            method(argument) if argument and name in ("layout", "find_here") else method()
 
     def action_stop(self) -> None:
         """Esc: stop what runs; else leave a picked side; else back to the prompt. Never quits, never closes."""
+        if self._find_line.display and self._transcript.has_focus:
+            self._end_find()
+            return
         picked = self._transcript.picked
         conversation = self.conversation
         if conversation is not None and conversation.stop(picked):
             return
+        if self._find_line.display:
+            self._end_find()
         if picked is not None:
             self._transcript.pick(None)
         self._prompt.focus()

@@ -13,7 +13,7 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from storage import Found
+from storage import Found, Hit
 from storage.errors import StoreError
 from tui.rendering.safe_text import content
 from tui.widgets.filter_line import FilterLine
@@ -33,8 +33,8 @@ _HOW = (
 )
 
 
-class SearchScreen(Screen[tuple[str, int] | None]):
-    """Gives the session's and the turn's id of the hit to open, or None."""
+class SearchScreen(Screen[tuple[Hit, str] | None]):
+    """Gives the hit to open and the query that found it, or None."""
 
     DEFAULT_CSS = """
     SearchScreen {
@@ -115,7 +115,7 @@ class SearchScreen(Screen[tuple[str, int] | None]):
     def on_hit_list_chosen(self, event: HitList.Chosen) -> None:
         """Give it to whoever asked."""
         event.stop()
-        self.dismiss((event.hit.session_id, event.hit.turn_id))
+        self.dismiss((event.hit, self._shown))
 
     def on_hit_list_near_end(self, event: HitList.NearEnd) -> None:
         """Have more hits ready."""

@@ -6,6 +6,8 @@ Colours come from the view's component classes, so a theme, a style sheet or a t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from itertools import pairwise
 
 from rich.cells import set_cell_size
 from rich.segment import Segment
@@ -16,10 +18,25 @@ from storage import Side
 from tui.rendering.lines import Ink, Line, Role, Run
 from tui.rendering.turn_block import Part, Placed
 
-COMPONENTS = {f"transcript--{role}" for role in Role} | {"transcript--notice"}
+COMPONENTS = {f"transcript--{role}" for role in Role} | {
+    *("transcript--notice", "transcript--found", "transcript--current", "transcript--cursor")
+}
 
-Highlight = Callable[[Placed], tuple[int, int] | None]
-"""The selected characters of a line, from..to, or None."""
+
+class Mark(StrEnum):
+    """Why characters stand out. Of several the last one given is painted on top."""
+
+    FOUND = "found"
+    """Looked for."""
+    CURRENT = "current"
+    """Looked for, and the one that keys have gone to."""
+    SELECTED = "selected"
+
+
+Marked = tuple[int, int, Mark]
+"""Characters of a line, from..to, and why they stand out."""
+Overlay = Callable[[Placed], Sequence[Marked]]
+"""What of a line stands out; laid over its own colours when it is painted, so that no line is made anew for it."""
 RIGHT_BASE = 100_000
 """Added to the column of a place in the right answer, so that one number tells the part."""
 
@@ -31,7 +48,11 @@ class Painter:
         """`component` gives the partial style of a component class."""
         self._base = base
         self._component = component
-        self._selection = selection
+        self._looks = {
+            Mark.FOUND: component("transcript--found"),
+            Mark.CURRENT: component("transcript--current"),
+            Mark.SELECTED: selection,
+        }
         self._styles: dict[Ink, Style] = {}
 
     def style(self, ink: Ink) -> Style:
@@ -55,15 +76,14 @@ class Painter:
         rule: int | None,
         *,
         picked: Side | None = None,
-        highlight: Highlight | None = None,
+        overlay: Overlay | None = None,
     ) -> Strip:
         """One row of `width` cells; the rule between the columns, if there is one, shows which side is picked."""
         segments: list[Segment] = []
         at = 0
         for each in placed:
             at = self._pad(segments, at, each.x, rule, picked=picked)
-            span = highlight(each) if highlight is not None else None
-            segments += self._line(each, span)
+            segments += self._line(each, overlay(each) if overlay is not None else ())
             at += min(each.line.width, each.width)
         self._pad(segments, at, width, rule, picked=picked)
         return Strip(segments, width)
@@ -92,20 +112,24 @@ class Painter:
             segments.append(Segment(" " * (end - start), self._base))
         return end
 
-    def _line(self, placed: Placed, span: tuple[int, int] | None) -> Iterable[Segment]:
+    def _line(self, placed: Placed, marked: Sequence[Marked]) -> Iterable[Segment]:
         runs = cropped(placed.line, placed.width)
-        if span is None:
+        if not marked:
             return [Segment(text, self.style(ink)) for text, ink in runs]
-        return self._highlighted(runs, *span)
+        return self._marked(runs, marked)
 
-    def _highlighted(self, runs: Iterable[Run], start: int, end: int) -> Iterable[Segment]:
+    def _marked(self, runs: Iterable[Run], marked: Sequence[Marked]) -> Iterable[Segment]:
         at = 0
         for text, ink in runs:
-            style = self.style(ink)
-            low, high = max(0, min(len(text), start - at)), max(0, min(len(text), end - at))
-            for piece, look in ((text[:low], style), (text[low:high], style + self._selection), (text[high:], style)):
-                if piece:
-                    yield Segment(piece, look)
+            cuts = {0, len(text)}
+            for start, end, _ in marked:
+                cuts |= {cut - at for cut in (start, end) if 0 < cut - at < len(text)}
+            for low, high in pairwise(sorted(cuts)):
+                style = self.style(ink)
+                for start, end, mark in marked:
+                    if start <= at + low and at + high <= end:
+                        style += self._looks[mark]
+                yield Segment(text[low:high], style)
             at += len(text)
 
 

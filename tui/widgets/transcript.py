@@ -19,19 +19,21 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from storage import Side, Turn
+from tui.rendering.found import MARKED_BACK
 from tui.rendering.layout import Columns
 from tui.rendering.source_copy import CodeBlocks, newest_answers
 from tui.rendering.turn_block import Folds
 from tui.rendering.turn_list import Spot, TurnSource
 from tui.rendering.viewport import Held
+from tui.widgets.finding_view import FindingView
 from tui.widgets.frame_timer import FrameTimer
 from tui.widgets.transcript_selection import PartSelection, paragraph_at, placed_at, word_at
-from tui.widgets.turns_view import ONE_COLUMN, TurnsView, local_time
+from tui.widgets.turns_view import ONE_COLUMN, local_time
 
 __all__ = ["Columns", "Transcript", "TurnSource"]
 
 
-class Transcript(TurnsView):
+class Transcript(FindingView):
     """Turns, the newest at the bottom."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -129,13 +131,15 @@ class Transcript(TurnsView):
     def settle(self, turn: Turn) -> None:
         """A reply of this turn has its outcome: its final form, and its receipt."""
         self._changed(lambda: self._turns.settle(turn), self._index_of(turn))
+        self.recount(turn.id)
 
     def flush(self) -> bool:
         """Move what was collected into lines; called by the frame timer. True while something streams."""
         if not self.size or not len(self._turns):
             return self.streaming
         held = self._port.hold()
-        changed = self._turns.flush()
+        back = MARKED_BACK if self.finding else 0
+        changed = [(index, max(0, first - back)) for index, first in self._turns.flush()]
         for index, first in changed:
             self._painted.forget(index, first)
         if changed:

@@ -26,11 +26,12 @@ from textual.strip import Strip
 
 from storage import Side
 from tui.rendering.layout import Columns, layout_for, left_width
-from tui.rendering.turn_block import Part, View
+from tui.rendering.turn_block import Part, Placed, View
 from tui.rendering.turn_list import Spot, TurnList, TurnSource
 from tui.rendering.viewport import Held, Viewport
+from tui.widgets.found_marks import FoundMarks
 from tui.widgets.painted_rows import PaintedRows
-from tui.widgets.painter import COMPONENTS, Painter, with_offsets
+from tui.widgets.painter import COMPONENTS, Mark, Marked, Painter, with_offsets
 from tui.widgets.transcript_selection import PartSelection, row_number
 
 FOLLOW_WITHIN = 2
@@ -80,6 +81,9 @@ class TurnsView(ScrollView, can_focus=True):
         & > .transcript--comment { color: $quiet; text-style: italic; }
         & > .transcript--function { text-style: bold; }
         & > .transcript--builtin { color: $accent; }
+        & > .transcript--found { color: $warning; text-style: bold underline; }
+        & > .transcript--current { color: $warning; text-style: bold underline reverse; }
+        & > .transcript--cursor { color: $accent; }
         & > .transcript--notice { color: $background; background: $quiet; }
     }
     """
@@ -116,12 +120,15 @@ class TurnsView(ScrollView, can_focus=True):
         self._painted = PaintedRows()
         self._painter: Painter | None = None
         self._bar_painted = 0.0
+        self._found: FoundMarks | None = None
+        """What is looked for, while something is."""
 
     # What is shown
 
     def load(self, source: TurnSource) -> None:
-        """Show other turns, from their end; what streamed is forgotten."""
+        """Show other turns, from their end; what streamed is forgotten, and what was looked for."""
         self._unselect()
+        self._found = None
         self._turns = TurnList(source, self._view())
         self._port = Viewport(self._turns, self._port.height)
         self._painted.clear()
@@ -327,10 +334,16 @@ class TurnsView(ScrollView, can_focus=True):
     def _paint(self, painter: Painter, spot: Spot, width: int) -> Strip:
         block = self._turns.block(spot.turn)
         rule = self._turns.view.layout.rule if block.is_ruled(spot.row) else None
-        selection = self.text_selection
-        selected = PartSelection(selection, self._selected_parts) if selection is not None else None
-        highlight = partial(selected.span, spot) if selected is not None else None
-        return painter.row(block.row(spot.row), width, rule, picked=self._picked, highlight=highlight)
+        overlay = partial(self._marked, spot)
+        return painter.row(block.row(spot.row), width, rule, picked=self._picked, overlay=overlay)
+
+    def _marked(self, spot: Spot, placed: Placed) -> list[Marked]:
+        """What of a line stands out."""
+        marked = self._found.marked(self._turns, spot.turn, placed) if self._found is not None else []
+        if (selection := self.text_selection) is not None:
+            span = PartSelection(selection, self._selected_parts).span(spot, placed)
+            marked += [(*span, Mark.SELECTED)] if span is not None else []
+        return marked
 
     def _new_painter(self) -> Painter:
         return Painter(
