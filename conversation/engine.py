@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from backends import Backend, Connector, Request
+from backends import Backend, Connector, Message, Request
 from conversation import history, policy
 from conversation.reply_run import ReplyRun
 from conversation.retries import RetryPolicy
@@ -115,13 +115,13 @@ class Conversation:
         asked = {side: one for side, one in self._connectors.items() if sides is None or side in sides}
         with self._taken(asked) as places:
             session = await self._current_session()
-            earlier = await self._store.run(Store.turns, session.id)
+            told = await self._store.run(history.told, session.id, asked)
             replies = [NewReply(side, str(one.spec)) for side, one in asked.items()]
             turn = await self._store.run(Store.open_turn, session.id, prompt, self._world.now(), replies)
             if not session.title:
                 self.session = await self._store.run(Store.session, session.id)
             show(TurnOpened(turn))
-            await self._run(turn.replies, places, earlier, turn, show)
+            await self._run(turn.replies, places, told, turn, show)
         return await self._store.run(Store.turn, turn.id)
 
     async def retry(self, turn_id: int, side: Side, show: Show) -> Turn:
@@ -131,13 +131,12 @@ class Conversation:
         asked = {at: one for at, one in self._connectors.items() if at is side and self.session is not None}
         with self._taken(asked) as places:
             session = await self._current_session()
-            turns = await self._store.run(Store.turns, session.id)
-            earlier = [turn for turn in turns if turn.id < turn_id]
+            told = await self._store.run(history.told, session.id, asked, before=turn_id)
             new = NewReply(side, str(asked[side].spec))
             reply = await self._store.run(Store.open_variant, turn_id, new, self._world.now())
             turn = await self._store.run(Store.turn, turn_id)
             show(VariantOpened(turn, reply))
-            await self._run([reply], places, earlier, turn, show)
+            await self._run([reply], places, told, turn, show)
         return await self._store.run(Store.turn, turn_id)
 
     def stop(self, side: Side | None = None) -> bool:
@@ -225,17 +224,23 @@ class Conversation:
             self._idle.set()
 
     async def _run(
-        self, replies: Iterable[Reply], places: Mapping[Side, _Place], earlier: list[Turn], turn: Turn, show: Show
+        self,
+        replies: Iterable[Reply],
+        places: Mapping[Side, _Place],
+        told: Mapping[Side, tuple[Message, ...]],
+        turn: Turn,
+        show: Show,
     ) -> None:
         async with asyncio.TaskGroup() as group:
             for reply in replies:
                 place = places[reply.side]
-                place.run = self._reply_run(reply, place.connector, earlier, turn, show)
+                messages = (*told[reply.side], Message("user", turn.prompt))
+                place.run = self._reply_run(reply, place.connector, messages, show)
                 place.run.start(group).add_done_callback(partial(self._give_back, reply.side, place))
                 if place.stop_note is not None:
                     place.run.stop(place.stop_note)
 
-    def _reply_run(self, reply: Reply, connector: Connector, earlier: list[Turn], turn: Turn, show: Show) -> ReplyRun:
+    def _reply_run(self, reply: Reply, connector: Connector, messages: tuple[Message, ...], show: Show) -> ReplyRun:
         side = reply.side
         session = self._require_session()
         return ReplyRun(
@@ -243,7 +248,7 @@ class Conversation:
             connector,
             lambda: self._backend(side, connector),
             Request(
-                history.messages(earlier, side, turn.prompt),
+                messages,
                 system=session.system_prompt,
                 max_output_tokens=self._world.max_output_tokens,
             ),

@@ -22,7 +22,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,6 +145,11 @@ class Database:
         """All rows of a query."""
         with self._translated():
             return self._connection.execute(statement, _storable_all(parameters)).fetchall()
+
+    def each(self, statement: str, parameters: Sequence[Value] = ()) -> Generator[sqlite3.Row, None, None]:
+        """The rows of a query one by one, for a reader that may stop early; close it then."""
+        with self._translated(), closing(self._connection.execute(statement, _storable_all(parameters))) as cursor:
+            yield from cursor
 
     def row(self, statement: str, parameters: Sequence[Value] = ()) -> sqlite3.Row | None:
         """The only or first row of a query, or None."""

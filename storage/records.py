@@ -153,6 +153,32 @@ class TurnSize:
 
 
 @dataclass(frozen=True, slots=True)
+class PastReply:
+    """What of a settled reply matters to a model that is told of it."""
+
+    id: int
+    side: Side
+    variant: int
+    text: str
+    stop_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PastTurn:
+    """What of an earlier turn matters to a model: a tenth of the cost of a `Turn` to read."""
+
+    prompt: str
+    replies: tuple[PastReply, ...]
+    """In no particular order."""
+    adopted_reply_id: int | None = None
+
+    @property
+    def characters(self) -> int:
+        """The most that this turn can be worth to one side."""
+        return len(self.prompt) + max((len(reply.text) for reply in self.replies), default=0)
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """One conversation. Its turns are read separately."""
 

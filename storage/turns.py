@@ -9,13 +9,27 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from datetime import datetime
-from itertools import starmap
+from itertools import groupby, starmap
+from operator import itemgetter
 
 from storage import rows
 from storage.database import Database
 from storage.errors import AlreadySettled, NotFound
-from storage.records import Choice, NewReply, Outcome, Reply, Settlement, Side, Turn, TurnSize, Vote
+from storage.records import (
+    Choice,
+    NewReply,
+    Outcome,
+    PastReply,
+    PastTurn,
+    Reply,
+    Settlement,
+    Side,
+    Turn,
+    TurnSize,
+    Vote,
+)
 
 Part = tuple[int, str, str]
 """Reply id, text, thinking."""
@@ -33,6 +47,13 @@ SELECT t.id, t.seq, t.prompt_chars,
   coalesce((SELECT text_chars FROM replies WHERE turn_id = t.id AND side = 'left' ORDER BY variant DESC LIMIT 1), 0),
   coalesce((SELECT text_chars FROM replies WHERE turn_id = t.id AND side = 'right' ORDER BY variant DESC LIMIT 1), 0)
 FROM turns t WHERE t.session_id = ? ORDER BY t.seq LIMIT ? OFFSET ?
+"""
+
+_PAST = """
+SELECT t.id AS turn_id, t.prompt, t.adopted_reply_id, r.id, r.side, r.variant, r.text, r.stop_reason
+FROM turns t LEFT JOIN replies r ON r.turn_id = t.id AND r.outcome <> 'open'
+WHERE t.session_id = ?1 AND t.seq < coalesce((SELECT seq FROM turns WHERE id = ?2), 9223372036854775807)
+ORDER BY t.seq DESC
 """
 
 _SETTLED_COLUMNS = (
@@ -164,6 +185,21 @@ class TurnsTable:
             by_turn[reply.turn_id].append(reply)
         return [_turn(row, by_turn[row["id"]]) for row in found]
 
+    def past_turns(self, session_id: str, *, at_most: int, before: int | None = None) -> list[PastTurn]:
+        """The newest turns, oldest first, as far as they fit into `at_most` characters: 40 ms for 10,000.
+
+        `before` is the id of a turn: only those before it.
+        """
+        found: list[PastTurn] = []
+        with closing(self._db.each(_PAST, (session_id, before))) as joined:
+            for _, group in groupby(joined, key=itemgetter("turn_id")):
+                turn = _past_turn(list(group))
+                at_most -= turn.characters
+                if at_most < 0:
+                    break
+                found.append(turn)
+        return found[::-1]
+
     def last_turn(self, session_id: str) -> Turn | None:
         """The newest turn of a session with its replies; None where there is none."""
         row = self._db.row("SELECT id FROM turns WHERE session_id = ? ORDER BY seq DESC LIMIT 1", (session_id,))
@@ -269,6 +305,15 @@ def _turn(row: sqlite3.Row, replies: Iterable[Reply]) -> Turn:
         note=row["note"],
         vote=None if row["vote"] is None else Vote(Choice(row["vote"]), rows.time(row["voted"]), row["vote_reasons"]),
     )
+
+
+def _past_turn(found: Sequence[sqlite3.Row]) -> PastTurn:
+    replies = tuple(
+        PastReply(row["id"], Side(row["side"]), row["variant"], row["text"], row["stop_reason"])
+        for row in found
+        if row["id"] is not None
+    )
+    return PastTurn(found[0]["prompt"], replies, found[0]["adopted_reply_id"])
 
 
 def _reply(row: sqlite3.Row, *, text: str | None = None, thinking: str | None = None) -> Reply:

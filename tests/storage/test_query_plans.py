@@ -32,6 +32,7 @@ QUERIES: dict[str, Query] = {
     "turn_sizes": lambda store, session, _: store.turn_sizes(session.id),
     "turn_count": lambda store, session, _: store.turn_count(session.id),
     "turn_index": lambda store, session, turn: store.turn_index(session.id, turn.id),
+    "past_turns": lambda store, session, turn: store.past_turns(session.id, at_most=10, before=turn.id),
     "last_turn": lambda store, session, _: store.last_turn(session.id),
     "recent_prompts": lambda store, session, _: store.recent_prompts(session.id, 50),
     "reply": lambda store, _, turn: store.reply(turn.replies[0].id),
