@@ -55,6 +55,13 @@ Run = tuple[str, Ink]
 """A piece of text in one ink. Cleaned, and without newlines once it is in a line."""
 
 
+class Kind(StrEnum):
+    """What a line is part of that is more than running text."""
+
+    CODE = "code"
+    TABLE = "table"
+
+
 class Line(NamedTuple):
     """One line as it stands in its column, not padded."""
 
@@ -65,6 +72,9 @@ class Line(NamedTuple):
     """So many characters at the start are decoration (indent, quote bar, wrap marker) and are not copied."""
     glue: str | None = None
     """None: a line of its own. Else the line before was wrapped here, and this stood in between (a space, or "")."""
+    kind: Kind | None = None
+    opens: bool = False
+    """The first line of a block of its kind; two blocks may follow each other without a gap."""
 
     @property
     def text(self) -> str:
@@ -86,6 +96,11 @@ def line(runs: Iterable[Run], *, lead: int = 0, glue: str | None = None) -> Line
         else:
             merged.append((text, ink))
     return Line(tuple(merged), sum([cell_len(text) for text, _ in merged]), lead, glue)
+
+
+def as_block(lines: Sequence[Line], kind: Kind, *, opens: bool) -> list[Line]:
+    """The lines as part of a block, with `opens` the first part."""
+    return [each._replace(kind=kind, opens=opens and n == 0) for n, each in enumerate(lines)]
 
 
 def words(text: str, ink: Ink = PLAIN) -> Line:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui.rendering.code import highlight, language_of
 from tui.rendering.inline import runs_of
-from tui.rendering.lines import BLANK, Ink, Line, Role, Run, fold, line, wrap
+from tui.rendering.lines import BLANK, Ink, Kind, Line, Role, Run, as_block, fold, line, wrap
 from tui.rendering.safe_text import clean
 from tui.rendering.table import Row, Table, aligns_of
 
@@ -87,11 +87,14 @@ def indent_for(wanted: int, taken: int, width: int) -> int:
     return wanted if taken + wanted + NARROWEST_TEXT <= width else 0
 
 
-def code_lines(rows: Sequence[Sequence[Run]], width: int, rest: Sequence[Run]) -> list[Line]:
-    """Lay highlighted lines of code out; what is too wide is folded, and copied as one line."""
+def code_lines(rows: Sequence[Sequence[Run]], width: int, rest: Sequence[Run], *, opens: bool = True) -> list[Line]:
+    """Lay highlighted lines of code out; what is too wide is folded, and copied as one line.
+
+    `opens`: the block begins here.
+    """
     first = [*rest, (CODE_INDENT, _RULE)]
     again = [*rest, (WRAP_MARK, _RULE)]
-    return [each for row in rows for each in fold(row, width, first, again)]
+    return as_block([each for row in rows for each in fold(row, width, first, again)], Kind.CODE, opens=opens)
 
 
 class Writer:

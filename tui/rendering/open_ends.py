@@ -235,15 +235,16 @@ class OpenFence:
         self._frozen += len(frozen)
         part = last[min(self._indent, len(last) - len(last.lstrip(" "))) :]
         hidden = not part.strip("`~ ")  # nothing yet, or about to close
-        return Step(last, frozen, [] if hidden else self._lines([[(part, Ink())]]))
+        return Step(last, frozen, [] if hidden else self._lines([[(part, Ink())]], opens=not self._code))
 
     def _take(self, row: str) -> list[Line]:
         text = row[min(self._indent, len(row) - len(row.lstrip(" "))) :]
         self._code.append(text)
-        return self._lines([self._highlighter.line(text)])
+        return self._lines([self._highlighter.line(text)], opens=len(self._code) == 1)
 
-    def _lines(self, rows: Sequence[Sequence[Run]]) -> list[Line]:
-        return code_lines(rows, self._around.width, self._around.skeleton.margin(self._around.width))
+    def _lines(self, rows: Sequence[Sequence[Run]], *, opens: bool = True) -> list[Line]:
+        margin = self._around.skeleton.margin(self._around.width)
+        return code_lines(rows, self._around.width, margin, opens=opens)
 
     def _closed(self, frozen: list[Line], tail: str) -> Step:
         then = self._around.after_block()

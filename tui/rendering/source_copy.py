@@ -35,12 +35,15 @@ def answer_source(reply: Reply, number: int) -> Copied:
     return Copied(for_clipboard(reply.text), f"the {reply.side.value} answer to question {number}")
 
 
-def code_source(reply: Reply, back: int) -> Copied | None:
-    """One code block of an answer, counted from its end (0 is the last) and around; None if it has none."""
+def code_source(reply: Reply, back: int = 0, *, number: int | None = None) -> Copied | None:
+    """One code block of an answer, counted from its end (0 is the last) and around; None if it has none.
+
+    `number` counts from its beginning instead.
+    """
     blocks = [token for token in parse(reply.text.replace("\r\n", "\n")) if token.type in ("fence", "code_block")]
     if not blocks:
         return None
-    at = len(blocks) - 1 - back % len(blocks)
+    at = len(blocks) - 1 - back % len(blocks) if number is None else min(number, len(blocks) - 1)
     language = language_of(blocks[at].info)
     named = f" ({language})" if language.isalnum() else ""
     return Copied(for_clipboard(blocks[at].content), f"code block {at + 1} of {len(blocks)}{named}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from tui.rendering.lines import Ink, Line, Role, Run, line, wrap
+from tui.rendering.lines import Ink, Kind, Line, Role, Run, as_block, line, wrap
 
 Align = Literal["left", "right", "center"]
 Cell = list[Run]
@@ -62,7 +62,7 @@ class Table:
         self._width = width - line(rest).width
         self._natural = [natural_width(cell) for cell in header]
         self._columns = column_widths(self._natural, self._width)
-        self.lines: list[Line] = self.laid_out(header, first=True)
+        self.lines: list[Line] = as_block(self.laid_out(header, first=True), Kind.TABLE, opens=True)
 
     def append(self, row: Row) -> bool:
         """Add a row at the end. True: the rows before it look different now."""
@@ -71,10 +71,11 @@ class Table:
             self._natural[column] = max(self._natural[column], natural_width(cell))
         columns = column_widths(self._natural, self._width)
         if columns == self._columns:
-            self.lines += self.laid_out(row)
+            self.lines += as_block(self.laid_out(row), Kind.TABLE, opens=not self.lines)
             return False
         self._columns = columns
-        self.lines = [each for n, row in enumerate(self._rows) for each in self.laid_out(row, first=n == 0)]
+        lines = [each for n, row in enumerate(self._rows) for each in self.laid_out(row, first=n == 0)]
+        self.lines = as_block(lines, Kind.TABLE, opens=True)
         return True
 
     def laid_out(self, row: Row, *, first: bool = False) -> list[Line]:

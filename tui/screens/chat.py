@@ -533,6 +533,8 @@ class ChatScreen(Screen[None]):
             return
         if self._find_line.display:
             self._end_find()
+        if self._transcript.leave_block():
+            return
         if picked is not None:
             self._transcript.pick(None)
         self._prompt.focus()

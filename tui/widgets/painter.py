@@ -23,6 +23,10 @@ COMPONENTS = {f"transcript--{role}" for role in Role} | {
 }
 
 
+CURSOR = "▌"
+"""In the margin of what is under the block cursor."""
+
+
 class Mark(StrEnum):
     """Why characters stand out. Of several the last one given is painted on top."""
 
@@ -77,12 +81,17 @@ class Painter:
         *,
         picked: Side | None = None,
         overlay: Overlay | None = None,
+        cursor: Callable[[Placed], bool] | None = None,
     ) -> Strip:
         """One row of `width` cells; the rule between the columns, if there is one, shows which side is picked."""
         segments: list[Segment] = []
         at = 0
         for each in placed:
-            at = self._pad(segments, at, each.x, rule, picked=picked)
+            under = cursor is not None and each.x > at and cursor(each)
+            at = self._pad(segments, at, each.x - under, rule, picked=picked)
+            if under:
+                segments.append(Segment(CURSOR, self._base + self._component("transcript--cursor")))
+                at += 1
             segments += self._line(each, overlay(each) if overlay is not None else ())
             at += min(each.line.width, each.width)
         self._pad(segments, at, width, rule, picked=picked)

@@ -25,7 +25,7 @@ from tui.rendering.source_copy import CodeBlocks, newest_answers
 from tui.rendering.turn_block import Folds
 from tui.rendering.turn_list import Spot, TurnSource
 from tui.rendering.viewport import Held
-from tui.widgets.finding_view import FindingView
+from tui.widgets.cursor_view import CursorView
 from tui.widgets.frame_timer import FrameTimer
 from tui.widgets.transcript_selection import PartSelection, paragraph_at, placed_at, word_at
 from tui.widgets.turns_view import ONE_COLUMN, local_time
@@ -33,7 +33,7 @@ from tui.widgets.turns_view import ONE_COLUMN, local_time
 __all__ = ["Columns", "Transcript", "TurnSource"]
 
 
-class Transcript(FindingView):
+class Transcript(CursorView):
     """Turns, the newest at the bottom."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -223,18 +223,21 @@ class Transcript(FindingView):
         self._changed(unfold, turns)
 
     def action_copy(self) -> None:
-        """Copy the selection; else the newest answer in view as the model wrote it, of the picked side or both."""
+        """Copy the selection, else the answer under the cursor as the model wrote it, else the newest in view."""
         if self.text_selection is not None and (selected := self.get_selection(self.text_selection)) is not None:
             self.post_message(self.CopyRequested(selected[0], "the selection"))
             return
-        copies = newest_answers(self._newest_turns(), self._copied_sides())
+        under = self._copied_under_cursor(code=False)
+        copies = [under] if under else newest_answers(self._newest_turns(), self._copied_sides())
         if copies:
             text = "\n\n".join(copied.text for copied in copies)
             self.post_message(self.CopyRequested(text, " and ".join(copied.what for copied in copies)))
 
     def action_copy_code(self) -> None:
-        """Copy the last code block of the newest answer in view; again: the one before it."""
-        if (copied := self._code.next(self._newest_turns(), self._copied_sides())) is not None:
+        """Copy the code under the cursor, else the last block of the newest answer in view, then the ones before."""
+        if (under := self._copied_under_cursor(code=True)) is not None:
+            self.post_message(self.CopyRequested(*under))
+        elif (copied := self._code.next(self._newest_turns(), self._copied_sides())) is not None:
             self.post_message(self.CopyRequested(*copied))
 
     def _newest_turns(self) -> Iterator[Turn]:

@@ -25,6 +25,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from storage import Side
+from tui.rendering.blocks import Block
 from tui.rendering.layout import Columns, layout_for, left_width
 from tui.rendering.turn_block import Part, Placed, View
 from tui.rendering.turn_list import Spot, TurnList, TurnSource
@@ -122,13 +123,15 @@ class TurnsView(ScrollView, can_focus=True):
         self._bar_painted = 0.0
         self._found: FoundMarks | None = None
         """What is looked for, while something is."""
+        self.cursor: Block | None = None
+        """What keys for copying and scrolling sideways mean; None: what is in view."""
 
     # What is shown
 
     def load(self, source: TurnSource) -> None:
         """Show other turns, from their end; what streamed is forgotten, and what was looked for."""
         self._unselect()
-        self._found = None
+        self._found = self.cursor = None
         self._turns = TurnList(source, self._view())
         self._port = Viewport(self._turns, self._port.height)
         self._painted.clear()
@@ -335,7 +338,12 @@ class TurnsView(ScrollView, can_focus=True):
         block = self._turns.block(spot.turn)
         rule = self._turns.view.layout.rule if block.is_ruled(spot.row) else None
         overlay = partial(self._marked, spot)
-        return painter.row(block.row(spot.row), width, rule, picked=self._picked, overlay=overlay)
+        cursor = partial(self._under_cursor, spot)
+        return painter.row(block.row(spot.row), width, rule, picked=self._picked, overlay=overlay, cursor=cursor)
+
+    def _under_cursor(self, spot: Spot, placed: Placed) -> bool:  # noqa: ARG002 - for views that have a cursor
+        """Whether a line has the block cursor's bar in its margin."""
+        return False
 
     def _marked(self, spot: Spot, placed: Placed) -> list[Marked]:
         """What of a line stands out."""

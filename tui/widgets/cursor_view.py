@@ -1,0 +1,112 @@
+"""Turns with a block cursor: keys go from answer to answer and from code to code, and say what is copied.
+
+The cursor is a bar in the margin, so it needs no colour and moves no text. Without one the keys begin at what is in
+view.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from storage import Side
+from tui.rendering.blocks import Block, Extent, blocks_of, extent_of
+from tui.rendering.source_copy import Copied, answer_source, code_source
+from tui.rendering.turn_block import Place, Placed, TurnBlock
+from tui.rendering.turn_list import Spot
+from tui.widgets.finding_view import FindingView
+
+TURNS_LOOKED_THROUGH = 60
+"""Turns that one key passes at most on its way to a block: each has to be laid out, in some 3 ms."""
+
+
+class CursorView(FindingView):
+    """A view on turns in which a person goes from block to block."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "block(1)", "Next answer or code block", show=False, id="transcript.block_after"),
+        Binding("k", "block(-1)", "Answer or code block before", show=False, id="transcript.block_before"),
+        Binding("right_square_bracket", "block(1, True)", "Next code block", show=False, id="transcript.code_after"),
+        Binding(
+            "left_square_bracket", "block(-1, True)", "Code block before", show=False, id="transcript.code_before"
+        ),
+    ]
+
+    _extent: tuple[TurnBlock, int, Block, Extent | None] | None = None
+    """The lines under the cursor as they were found in that turn of that height: they are asked for with each row."""
+
+    def action_block(self, step: int, code_only: bool = False) -> None:
+        """To the block after the cursor or before it; where there is none, the cursor stays."""
+        found = self._next_block(step, code_only=code_only)
+        if found is not None:
+            self._put_cursor(found)
+
+    def leave_block(self) -> bool:
+        """Take the cursor away; False: there was none."""
+        was_there = self.cursor is not None
+        if was_there:
+            self._put_cursor(None)
+        return was_there
+
+    def _next_block(self, step: int, *, code_only: bool) -> Block | None:
+        if not len(self._turns) or not self._port.rows:
+            return None
+        at = self._turns.index_of(self.cursor.turn_id) if self.cursor is not None else None
+        if at is None:
+            in_view = self._port.turns_in_view
+            index, ahead = (in_view[0], True) if step > 0 else (in_view[-1], True)
+        else:
+            index, ahead = at, False
+        for _ in range(TURNS_LOOKED_THROUGH):
+            if not 0 <= index < len(self._turns):
+                return None
+            blocks = blocks_of(self._turns.block(index), self._cursor_sides())
+            if not ahead and self.cursor is not None:
+                place = blocks.index(self.cursor) if self.cursor in blocks else -1 if step > 0 else len(blocks)
+                blocks = blocks[place + 1 :] if step > 0 else blocks[: max(0, place)]
+            blocks = [block for block in blocks if block.code is not None] if code_only else blocks
+            if blocks:
+                return blocks[0 if step > 0 else -1]
+            index, ahead = index + step, True
+        return None
+
+    def _cursor_sides(self) -> list[Side]:
+        return [self._picked] if self._picked is not None else list(self._turns.view.layout.columns)
+
+    def _put_cursor(self, block: Block | None) -> None:
+        for each in (self.cursor, block):
+            if each is not None and (index := self._turns.index_of(each.turn_id)) is not None:
+                self._painted.forget(index)
+        self.cursor = block
+        if block is not None and (index := self._turns.index_of(block.turn_id)) is not None:
+            turn = self._turns.block(index)
+            if (extent := extent_of(turn, block)) is not None:
+                self._bring_into_view(Spot(index, turn.row_of(Place(extent.part, extent.first))))
+        self.refresh()
+
+    def _cursor_extent(self, index: int) -> Extent | None:
+        """The lines under the cursor in a turn."""
+        if self.cursor is None or self._turns.index_of(self.cursor.turn_id) != index:
+            return None
+        turn = self._turns.block(index)
+        if (known := self._extent) is None or known[:3] != (turn, turn.height, self.cursor):
+            known = self._extent = (turn, turn.height, self.cursor, extent_of(turn, self.cursor))
+        return known[3]
+
+    def _under_cursor(self, spot: Spot, placed: Placed) -> bool:
+        extent = self._cursor_extent(spot.turn)
+        return extent is not None and placed.part is extent.part and extent.first <= placed.at < extent.last
+
+    def _copied_under_cursor(self, *, code: bool) -> Copied | None:
+        """The source of what is under the cursor; None where there is nothing, or no code though that is wanted."""
+        index = self._turns.index_of(self.cursor.turn_id) if self.cursor is not None else None
+        if self.cursor is None or index is None:
+            return None
+        turn = self._turns.turn_so_far(index)
+        reply = turn.latest(self.cursor.side)
+        if reply is None or not reply.text:
+            return None
+        if code:
+            return code_source(reply, number=self.cursor.code) if self.cursor.code is not None else None
+        return answer_source(reply, turn.seq)
