@@ -240,7 +240,12 @@ def _midnight(day: date) -> str:
 
 def new_id(born: datetime) -> str:
     """A ULID: 48 bits of milliseconds, 80 random ones, in Crockford's base 32 (https://github.com/ulid/spec)."""
-    number = int(born.timestamp() * 1000) << 80 | secrets.randbits(80)
+    return id_from(born, secrets.randbits(80))
+
+
+def id_from(born: datetime, bits: int) -> str:
+    """The same with 80 bits of the caller's; a time before 1970 counts as 1970."""
+    number = max(0, int(born.timestamp() * 1000)) % (1 << 48) << 80 | bits
     return "".join(_CROCKFORD[number >> 5 * place & 31] for place in reversed(range(_ID_LENGTH)))
 
 

@@ -1,8 +1,8 @@
 """All that can be asked of saved conversations, synchronously, over one connection.
 
 Every method is one transaction: it happens wholly or not at all, and raises `StoreError`. The tables' methods live
-in `sessions`, `turns`, `marks`, `bin`, `attachments`, `ledger`, `search` and `finding`; opening, and what a doctor
-asks, live here. In the app a `StoreThread` owns the store that writes; the command line may use one directly.
+in `sessions`, `turns`, `marks`, `bin`, `attachments`, `ledger`, `search`, `finding` and `whole`; opening, and what a
+doctor asks, live here. In the app a `StoreThread` owns the store that writes; the command line may use one directly.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from storage.owners import Owner
 from storage.search import SearchTable
 from storage.sessions import SessionsTable
 from storage.turns import TurnsTable
+from storage.whole import WholeTable
 
 if TYPE_CHECKING:
     from storage.vault_key import VaultKey
@@ -31,7 +32,15 @@ _READER_PATIENCE = 1.0
 
 
 class Store(
-    SessionsTable, TurnsTable, MarksTable, BinTable, AttachmentsTable, LedgerTable, SearchTable, FindingTable
+    SessionsTable,
+    TurnsTable,
+    MarksTable,
+    BinTable,
+    AttachmentsTable,
+    LedgerTable,
+    SearchTable,
+    FindingTable,
+    WholeTable,
 ):
     """Saved conversations in a file or in memory."""
 
