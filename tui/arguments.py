@@ -72,6 +72,15 @@ nothing is listed here.
                  "by_your_word", "left_to", "bytes_sent", "bytes_received", "verdict", "detail", "level"}, ...],
    "total": N, "by_locality": {LOCALITY: {"requests", "bytes_sent", "bytes_received", "open"}, ...}, "words": TEXT}
 """
+_DOCTOR_EXAMPLES = """\
+--prove starts a program under the layers of confidential mode. It tries to reach addresses and a name that are for
+documentation and belong to nobody, and says of each way whether it was refused or sent. The exit code is 0 when
+nothing got out but what the reached level is known not to hold, else 1.
+
+--prove --json prints one document, in ASCII:
+  {"level", "reasons": [TEXT, ...], "seconds", "sum": TEXT, "ways": [{"way", "verdict": "refused" or "sent" or
+   "on this machine" or "not here", "words", "below_python": BOOL, "expected": BOOL}, ...]}
+"""
 _OF_COMMAND = "command_"
 """Options that exist both before and after a command are told apart: argparse would let one overwrite the other."""
 _KEY_ON_COMMAND_LINE = (
@@ -298,9 +307,15 @@ def _add_backup(commands: Commands) -> None:
 
 
 def _add_doctor(commands: Commands) -> None:
-    _add_json(
-        _command_parser(commands, "doctor", "say what works here and what does not; fit to copy, without secrets")
+    parser = _command_parser(
+        commands, "doctor", "say what works here and what does not; fit to copy, without secrets", _DOCTOR_EXAMPLES
     )
+    parser.add_argument(
+        "--prove",
+        action="store_true",
+        help="try every known way out of this machine as a confidential session is held, and print what came of it",
+    )
+    _add_json(parser)
 
 
 def _positive(text: str) -> int:

@@ -103,6 +103,10 @@ def _command(arguments: Namespace, wiring: Wiring, output: Output) -> ExitCode:
                 return backup.back_up(wiring, output, arguments.file, replace=arguments.force)
             return backup.restore(wiring, output, arguments.file, agreed=arguments.yes, ask=_asked)
         case "doctor":
+            if arguments.prove:
+                from tui.commands import prove
+
+                return prove.run(output, as_json=arguments.json)
             from tui.commands import doctor
 
             return doctor.run(wiring, output, as_json=arguments.json)

@@ -73,8 +73,7 @@ class Sink:
                 at += 1 + question[at]
             kind = struct.unpack_from("!H", question, at + 1)[0]
         except (IndexError, struct.error):
-            self._note(kind="dns", name=repr(question))
-            return True
+            return True  # no question; the capture has it
         name = ".".join(labels)
         if name == self._last:
             return False
