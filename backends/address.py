@@ -20,6 +20,10 @@ _PRIVATE = tuple(
     for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10")
 )
 
+PORTS = (1234, 8080, 8000)
+"""LM Studio's, llama-server's, and vLLM's and llama-cpp-python's, in the order in which one is picked for someone who
+named none; Ollama's comes before them."""
+
 
 class AddressRefused(ValueError):
     """No server is addressed like this; the text says what to write instead."""
@@ -40,6 +44,8 @@ class ServerAddress:
     """The user listed this host as part of their own network."""
     listed: frozenset[str] = frozenset()
     """The literal addresses in the user's list: where a listed name may lead besides private networks."""
+    unix_socket: str = ""
+    """Path of a socket of ours on which it is reached instead; host and port are then a name only."""
     is_gateway: bool = False
     """What listens there passes words on (Claude behind a gateway): a cloud, however near the address is."""
 

@@ -17,7 +17,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from backends.door import DoorRefused
 from backends.errors import (
     BackendError,
     BrokenStream,
@@ -35,6 +34,7 @@ from backends.errors import (
     Unreachable,
     too_long,
 )
+from backends.route import DoorRefused, WayClosed
 from backends.wire import Record, count_of, one_line, record_of
 
 _CONSOLE = "the Console (platform.claude.com)"
@@ -140,6 +140,8 @@ def translated(error: BaseException, about: Conversation, *, is_started: bool) -
     assertion errors were seen), so what is not known here is a stream out of protocol.
     """
     for cause in _chain(error):
+        if isinstance(cause, WayClosed):
+            return Unreachable(str(cause))
         if isinstance(cause, DoorRefused):
             return NotOnDevice(f"{_quoted(str(cause))} Nothing was sent; check the address.")
     refusal = refusal_in(error)

@@ -12,7 +12,7 @@ from typing import Literal
 
 import httpx
 
-from backends.address import ServerAddress, parse_server
+from backends.address import PORTS, ServerAddress, parse_server
 from backends.base import Locality, ModelInfo
 from backends.door import DoorRefused, client
 from backends.errors import BackendError, KeyRejected
@@ -22,9 +22,6 @@ from backends.wire import Reply, ask, text_of
 
 Kind = Literal["ollama", "llama-server", "lmstudio", "vllm", "other"]
 
-PORTS = (1234, 8080, 8000)
-"""LM Studio's, llama-server's, and vLLM's and llama-cpp-python's, in the order in which one is picked for someone who
-named none; Ollama's comes before them."""
 _TITLES: dict[Kind, str] = {
     "ollama": "Ollama",
     "llama-server": "llama-server",

@@ -15,17 +15,24 @@ with the library as an argument; `Any` is for what comes out of that argument, a
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
+import struct
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
 import anyio
+import anyio.abc
+import anyio.to_thread
 
 from backends.address import AddressRefused, ServerAddress, is_loopback, locality_of
 from backends.base import Locality
 from backends.ledger import Ledger, Verdict, current, recorded
+from backends.route import Dial, DoorRefused, taken
 
 __all__ = ["DoorRefused", "Ledger", "client", "note_that_it_left", "recorded", "transport_httpx", "transport_httpx2"]
 
@@ -41,10 +48,6 @@ _FAILURES = (
     *("ProxyError", "LocalProtocolError", "RemoteProtocolError", "UnsupportedProtocol"),
     *("TimeoutException", "NetworkError", "ProtocolError"),
 )
-
-
-class DoorRefused(OSError):
-    """Something was asked of a door that leads elsewhere; nothing was sent."""
 
 
 def transport_httpx(address: ServerAddress, *, proxy: str | None = None) -> httpx.AsyncBaseTransport:
@@ -89,6 +92,9 @@ def note_that_it_left(response: httpx.Response, host: str) -> None:
         line.left_to = host
 
 
+UNIX_PEER = "unix socket"
+"""Who is at the other end where there is no address: a process of this machine, as unix sockets go nowhere else."""
+_DIAL_SECONDS = 10.0
 _LINE = "ledger_line"
 """Where the answer carries its line of the ledger."""
 
@@ -143,7 +149,9 @@ class _Door:
         self._pool = core.AsyncConnectionPool(
             ssl_context=_tls() if address.scheme == "https" else None,
             proxy=via,
-            network_backend=_Dialler(core, host, port, address.may_be if via is None else _anywhere),
+            network_backend=_Dialler(
+                core, host, port, address.may_be if via is None else _anywhere, unix_socket=address.unix_socket
+            ),
             max_connections=8,
             keepalive_expiry=5.0,
         )
@@ -229,9 +237,12 @@ class _Body:
 class _Dialler:
     """httpcore's network backend: opens sockets to one host and port."""
 
-    def __init__(self, core: Any, host: str, port: int, may_be: Callable[[str], bool]) -> None:
+    def __init__(
+        self, core: Any, host: str, port: int, may_be: Callable[[str], bool], *, unix_socket: str = ""
+    ) -> None:
         """`may_be` says whether the connection may end at a literal address."""
         self._core, self._host, self._port, self._may_be = core, host, port, may_be
+        self._unix_socket = unix_socket
         self._inner = core.AnyIOBackend()
 
     async def connect_tcp(
@@ -244,6 +255,8 @@ class _Dialler:
     ) -> _CountedStream:
         if (host, port) != (self._host, self._port):
             raise DoorRefused(f"This connection leads to {self._host}:{self._port} only, not to {host}:{port}.")
+        if self._unix_socket:
+            return await self._connected_to_our_own(timeout)
         if host == "localhost":
             try:
                 return await self._inspected("127.0.0.1", timeout, socket_options)
@@ -259,7 +272,7 @@ class _Dialler:
 
     async def _inspected(self, host: str, seconds: float | None, options: Iterable[Any] | None) -> _CountedStream:
         """A connection whose other end was looked at: the socket itself says who is there, not what was asked for."""
-        stream = await self._inner.connect_tcp(host, self._port, seconds, None, options)
+        stream = await self._connected(host, seconds, options)
         try:
             peer, port = stream.get_extra_info("socket").getpeername()[:2]
         except OSError as error:  # gone again already
@@ -274,6 +287,55 @@ class _Dialler:
             )
             raise DoorRefused(f"{self._host}:{self._port} led to {peer}:{port}, which is {wanted}.")
         return _CountedStream(stream, peer)
+
+    async def _connected(self, host: str, seconds: float | None, options: Iterable[Any] | None) -> Any:
+        route = taken()
+        if route.dial is not None:
+            return await self._handed_in(route.dial, host, seconds)
+        with route.vouching(host):
+            return await self._inner.connect_tcp(host, self._port, seconds, None, options)
+
+    async def _handed_in(self, dial: Dial, host: str, seconds: float | None) -> Any:
+        """A connection that somebody else has made for this process."""
+        made: list[socket.socket] = []
+        try:
+            # Its time is its own: a cancelled wait goes on until the thread has an answer, so no socket is lost.
+            await anyio.to_thread.run_sync(
+                lambda: made.append(dial(host, self._port, _DIAL_SECONDS if seconds is None else seconds))
+            )
+            stream = await anyio.abc.SocketStream.from_socket(made[0])
+        except BaseException as error:
+            for one in made:
+                one.close()
+            if isinstance(error, TimeoutError):
+                raise self._core.ConnectTimeout(str(error)) from error
+            if isinstance(error, OSError) and not isinstance(error, DoorRefused):
+                raise self._core.ConnectError(str(error)) from error
+            raise
+        return self._as_stream(stream)
+
+    async def _connected_to_our_own(self, seconds: float | None) -> _CountedStream:
+        """The embedded engine: a socket in a folder of ours, with a process of our own user behind it."""
+        stream = await self._inner.connect_unix_socket(self._unix_socket, seconds)
+        if not _is_our_user(stream.get_extra_info("socket")):
+            await stream.aclose()
+            raise DoorRefused("Another user of this machine answers in place of the embedded engine.")
+        if (line := _line.get()) is not None:
+            line.peer = UNIX_PEER
+        return _CountedStream(stream, UNIX_PEER)
+
+    def _as_stream(self, stream: Any) -> Any:
+        """httpcore has no public way to take a connection that is made already."""
+        return import_module(f"{self._core.__name__}._backends.anyio").AnyIOStream(stream)
+
+
+def _is_our_user(connected: socket.socket) -> bool:
+    """By the kernel's word; where it gives none, the folder's permissions stand alone."""
+    peer_credentials = getattr(socket, "SO_PEERCRED", None)
+    if peer_credentials is None:
+        return True
+    _, user, _ = struct.unpack("3i", connected.getsockopt(socket.SOL_SOCKET, peer_credentials, 12))
+    return bool(user == os.geteuid())
 
 
 def _anywhere(_: str) -> bool:

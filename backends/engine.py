@@ -1,9 +1,10 @@
 """The embedded engine: llama.cpp serving one GGUF file to this program alone, and the care for its process.
 
 The engine is a child process (`backends.engine_child`) on 127.0.0.1, with a port of its own and a random key that
-other users of the machine do not have. It never outlives the program: its standard input is a pipe that closes with
-us. A `llama-server` on the PATH is preferred (people have one that was built for their graphics card), else llama.cpp
-comes out of the `xllamacpp` wheel. The demo model prefers the wheel, which is known to speak both protocols.
+other users of the machine do not have; in a process without a network, on a unix socket in a folder of our own. It
+never outlives the program: its standard input is a pipe that closes with us. A `llama-server` on the PATH is
+preferred (people have one that was built for their graphics card), else llama.cpp comes out of the `xllamacpp` wheel.
+The demo model prefers the wheel, which is known to speak both protocols.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ class EngineAddress:
     """Such as http://127.0.0.1:40123, without a path."""
     api_key: str = field(repr=False)
     model: str
+    unix_socket: str = ""
+    """Where it is reached if it has no port; the URL is then a name only."""
 
 
 def unavailable_reason(llama_server: Path | None) -> str | None:
@@ -93,11 +96,13 @@ class EmbeddedEngine:
         llama_server: Path | None = None,
         prefer_wheel: bool = False,
         environment: Mapping[str, str] | None = None,
+        unix_socket: bool = False,
     ) -> None:
         """`model` is called (in a thread) at each start; it may make the file, and raise `EngineFailed`.
 
         `data_directory` is where the child works. `context_tokens` is for each of `parallel` requests at once; None:
         as trained, 8192 at most. `environment` is all that the child gets of ours: no proxies, no keys.
+        `unix_socket`: it listens on one instead of a port; llama-servers since 2025 can.
         """
         self._model = model
         self._alias = alias
@@ -108,6 +113,7 @@ class EmbeddedEngine:
         self._llama_server = llama_server
         self._prefer_wheel = prefer_wheel
         self._environment = dict(environment or {})
+        self._unix_socket = unix_socket
         self._lock = threading.Lock()
         self._child: _Child | None = None
 
@@ -161,6 +167,7 @@ class EmbeddedEngine:
             parallel=self._parallel,
             threads=self._threads,
             llama_server=str(server) if server else None,
+            unix_socket=self._unix_socket,
         )
 
 
@@ -178,6 +185,7 @@ class _Child:
         self._closed = False
         self._process: subprocess.Popen[bytes] | None = None
         self._tail = b""
+        self._socket = ""
         # A daemon: making and loading a model takes long, and must not keep the program from ending.
         threading.Thread(target=self._run, name="engine-start", daemon=True).start()
 
@@ -204,6 +212,8 @@ class _Child:
                 self._process.wait(timeout=PATIENCE_AT_THE_END)
             if self._process.stdin is not None:
                 self._process.stdin.close()
+        if self._socket:  # the child removes it itself, unless it was killed
+            shutil.rmtree(Path(self._socket).parent, ignore_errors=True)
 
     def _signal(self, number: signal.Signals) -> None:
         with self._lock:
@@ -214,13 +224,11 @@ class _Child:
     def _run(self) -> None:
         try:
             orders = self._orders()
-            port = self._start(orders)
+            self.address.set_result(self._start(orders))
         except BaseException as error:  # noqa: BLE001  # handed to whoever waits, bugs included
             self.address.set_exception(error)
-        else:
-            self.address.set_result(EngineAddress(f"http://{LOOPBACK}:{port}", orders.api_key, orders.alias))
 
-    def _start(self, orders: Orders) -> int:
+    def _start(self, orders: Orders) -> EngineAddress:
         process = self._popen()
         reader = threading.Thread(target=self._keep_tail, args=(process,), name="engine-messages", daemon=True)
         reader.start()
@@ -232,7 +240,7 @@ class _Child:
                 stdin.write(json.dumps(asdict(orders)).encode() + b"\n")
             announced = stdout.readline()
         if announced:
-            return int(json.loads(announced)["port"])
+            return self._as_address(orders, json.loads(announced))
         process.wait()
         reader.join(timeout=1)
         if self._closed:
@@ -241,6 +249,12 @@ class _Child:
             f"The embedded engine did not start: {self._last_words(process.returncode)}. "
             "See that the model's file is complete and that it fits into memory, or choose another."
         )
+
+    def _as_address(self, orders: Orders, announced: dict[str, str | int]) -> EngineAddress:
+        if "socket" in announced:
+            self._socket = str(announced["socket"])
+            return EngineAddress(f"http://{LOOPBACK}", orders.api_key, orders.alias, self._socket)
+        return EngineAddress(f"http://{LOOPBACK}:{int(announced['port'])}", orders.api_key, orders.alias)
 
     def _popen(self) -> subprocess.Popen[bytes]:
         with self._lock:

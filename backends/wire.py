@@ -207,9 +207,11 @@ def as_backend_error(error: Exception, *, address: str, start_it: str) -> Backen
     """
     import httpx
 
-    from backends.door import DoorRefused
+    from backends.route import DoorRefused, WayClosed
 
     match error:
+        case WayClosed():
+            return Unreachable(str(error))
         case DoorRefused():
             return NotOnDevice(f"{error} Check the server's address.")
         case httpx.ConnectError() if "certificate" in str(error).lower():

@@ -40,6 +40,7 @@ EXPECTED = (StoreError, BackendError, SpecError, AddressRefused, NothingToAsk, B
 """Errors whose text is fit to show. Whatever else a worker raises is a bug and ends the program."""
 NEW_KINDS = frozenset({"confidential", "off-the-record"})
 CTRL_C = "Esc stops the answers; Ctrl+Q quits. Ctrl+C copies what is selected."
+_STARTS_ANEW = "The program starts itself anew without a network. This session and what you have typed stay."
 _LAST_SAVE_SECONDS = 1.0
 """How long a signal waits for the draft to be kept."""
 
@@ -305,6 +306,7 @@ class DuologueApp(App[int]):
                 "Make this session confidential?",
                 [
                     "From now on only models on this machine see it. A request to a cloud that runs is cancelled.",
+                    *([_STARTS_ANEW] if self.services.restart is not None else []),
                     *earlier,
                     "This cannot be switched off again for this session.",
                 ],
@@ -320,11 +322,28 @@ class DuologueApp(App[int]):
         except StoreError as problem:
             self._chat.say(f"The clouds are cut off, but the mark could not be stored: {problem}")
         else:
+            if await self._restart_with(conversation):
+                return
             if asked - conversation.connectors.keys():
                 self._chat.say("The request to a cloud was cancelled. What had arrived is kept with the session.")
         self._chat.sides_changed()
         if not conversation.connectors:
             await self._first_steps.take()
+
+    async def _restart_with(self, conversation: Conversation) -> bool:
+        """Go on in a process without a network, with what stands in the prompt box. False: this one goes on."""
+        if self._switching is None or self.services.restart is None:
+            return False
+        draft = self._chat.take_draft()
+        conversation.stop()
+        if conversation.session is not None:
+            try:
+                await conversation.save_draft(draft)
+                draft = ""
+            except StoreError:
+                pass  # then it goes along in memory
+        await conversation.aclose()
+        return self._switching.restart(conversation, draft)
 
     def action_key(self) -> None:
         """The key dialog."""

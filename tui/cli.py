@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from tui.arguments import parsed
 from tui.exit_codes import ExitCode, UsageError
@@ -18,33 +18,47 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from tui.commands.output import Output
+    from tui.confined import Confined
     from tui.services import Start
     from tui.settings import Settings
     from tui.wiring import Wiring
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the program; returns its exit code. Without `argv` this process is the program's own."""
-    if argv is None:
+def main(argv: Sequence[str] | None = None, confined: Confined | None = None) -> int:
+    """Run the program; returns its exit code. Without `argv`, or `confined`, this process is the program's own.
+
+    Only such a process can be held to what the program may reach, or become a confidential one.
+    """
+    own = argv is None or confined is not None
+    if own:
         from tui import crash
 
         crash.install()
     try:
         arguments = parsed(sys.argv[1:] if argv is None else argv)
-        return int(_run(arguments))
+        return int(_run(arguments, confined, own=own))
     except UsageError as error:
         return _ended(error, ExitCode.USAGE)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
 
 
-def _run(arguments: Namespace) -> int:
+def _run(arguments: Namespace, confined: Confined | None, *, own: bool) -> int:
     from tui import settings
+    from tui.egress import hold
     from tui.wiring import Wiring
 
     try:
-        wiring = Wiring(settings.load(), offline=arguments.offline)
-        return _open_app(arguments, wiring) if arguments.command is None else _run_command(arguments, wiring)
+        configured = settings.load(handed_over=None if confined is None else confined.orders.settings)
+        if own and confined is None and getattr(arguments, "confidential", False):
+            _become_confidential(arguments, configured)
+        confinement = None if confined is None else confined.confinement
+        wiring = Wiring(configured, offline=arguments.offline, confinement=confinement)
+        if own:
+            wiring.guard = hold(confinement)
+        if arguments.command is not None:
+            return _run_command(arguments, wiring)
+        return _open_app(arguments, wiring, b"" if confined is None else confined.carried, own=own)
     except settings.SettingsError as error:
         return _ended(error, ExitCode.CONFIGURATION)
     except Exception as error:
@@ -52,6 +66,22 @@ def _run(arguments: Namespace) -> int:
         if code is None:
             raise
         return _ended(error, code)
+
+
+def _become_confidential(arguments: Namespace, configured: Settings) -> NoReturn:
+    """The same command line, in a process that has no network. Raises `UsageError` where that cannot be."""
+    from tui.confinement.reexec import NotRestarted
+    from tui.restart import restart_confidential, stored_specs
+
+    if arguments.command == "ask":
+        from tui.commands.ask import check_prompt_is_piped
+
+        check_prompt_is_piped(arguments.prompt)
+    named = [getattr(arguments, side, None) for side in ("left", "right")]
+    try:
+        restart_confidential(configured, sys.argv[1:], [*named, *stored_specs(configured.database)])
+    except NotRestarted as error:
+        raise UsageError(str(error)) from error
 
 
 def _run_command(arguments: Namespace, wiring: Wiring) -> int:
@@ -170,7 +200,7 @@ def _ask(arguments: Namespace, wiring: Wiring, output: Output) -> ExitCode:
     return ask.run(wiring, question, output)
 
 
-def _open_app(arguments: Namespace, wiring: Wiring) -> int:
+def _open_app(arguments: Namespace, wiring: Wiring, carried: bytes, *, own: bool) -> int:
     if not (_is_terminal(sys.stdin) and _is_terminal(sys.stdout)):
         raise UsageError(
             "The app needs a terminal, and input or output goes elsewhere. To ask from a script or a pipe: "
@@ -181,8 +211,9 @@ def _open_app(arguments: Namespace, wiring: Wiring) -> int:
     _check_prices(wiring.settings)
     start = _start(arguments, wiring)
     from tui.launch import run_app
+    from tui.restart import Carried
 
-    return run_app(wiring, start, keep=arguments.keep)
+    return run_app(wiring, start, keep=arguments.keep, carried=Carried.from_bytes(carried), may_restart=own)
 
 
 def _start(arguments: Namespace, wiring: Wiring) -> Start:
@@ -194,7 +225,7 @@ def _start(arguments: Namespace, wiring: Wiring) -> Start:
         left=arguments.left or demo,
         right=arguments.right or demo,
         session=None if arguments.session is None else _whole_id(wiring, arguments.session),
-        confidential=arguments.confidential,
+        confidential=arguments.confidential or wiring.confinement is not None,
         offline=arguments.offline,
         continue_last=arguments.continue_last,
         off_record=not arguments.keep,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,14 +13,21 @@ from backends.spec import DEFAULT_CLAUDE_MODEL
 from conversation.library import Library
 from storage.errors import StoreError
 from storage.thread import StoreThread
+from tui.confinement.reexec import NotRestarted
+from tui.restart import NOTHING, Carried, Restart, restart_confidential, stored_specs
 from tui.services import FoundServer, KeyState, Services, Start
 from tui.settings import set_textual_environment
 from tui.wiring import Wiring
 from tui.words import key_source
 
 
-def run_app(wiring: Wiring, start: Start, *, keep: bool = True) -> int:
-    """Open the app and return its exit code. `keep=False`: nothing is stored."""
+def run_app(
+    wiring: Wiring, start: Start, *, keep: bool = True, carried: Carried = NOTHING, may_restart: bool = False
+) -> int:
+    """Open the app and return its exit code. `keep=False`: nothing is stored.
+
+    `carried` comes from the process before this one; `may_restart`: this one may become a confidential one.
+    """
     set_textual_environment()
     from tui import crash, escape_key, terminal_keys  # before the first key is read
     from tui.app import DuologueApp
@@ -28,7 +36,7 @@ def run_app(wiring: Wiring, start: Start, *, keep: bool = True) -> int:
 
     terminal_keys.tell_alt_enter_from_enter()
     escape_key.read_the_terminal_with_our_parser()
-    world = World(wiring, keep=keep)
+    world = World(wiring, keep=keep, carried=carried, may_restart=may_restart)
     app = DuologueApp(world.services(start))
     end_with_the_terminal(world.close_now, app.end_at_hangup)
     try:
@@ -37,17 +45,34 @@ def run_app(wiring: Wiring, start: Start, *, keep: bool = True) -> int:
     finally:
         for problem in world.close_now():
             say(str(problem))
+    if world.restart is not None:
+        _restart(wiring, world.restart)
     return app.return_code or 0
+
+
+def _restart(wiring: Wiring, asked: Restart) -> None:
+    """Become a confidential process; returns, with a word about it, only where that cannot be."""
+    from tui.commands.output import say
+
+    specs = (asked.left, asked.right, *stored_specs(wiring.settings.database))
+    try:
+        restart_confidential(wiring.settings, asked.arguments(), specs, asked.carried)
+    except NotRestarted as error:
+        say(str(error))
 
 
 class World:
     """What the app may call on, made out of the wiring."""
 
-    def __init__(self, wiring: Wiring, *, keep: bool) -> None:
+    def __init__(self, wiring: Wiring, *, keep: bool, carried: Carried = NOTHING, may_restart: bool = False) -> None:
         self._wiring = wiring
         self._keep = keep
         self._stores: dict[Library, StoreThread] = {}
         """The last one is of the session on screen: the one on disk, or one in memory on top of it."""
+        self._carried = carried
+        self._may_restart = may_restart and wiring.confinement is None
+        self.restart: Restart | None = None
+        """Set by the app before it ends: how to go on."""
         self._unsaved: list[StoreError] = []
         self._tell: Callable[[StoreError], None] = self._unsaved.append
 
@@ -78,7 +103,13 @@ class World:
             compose=settings.compose,
             over_ssh=settings.over_ssh,
             start=start,
+            draft=self._carried.draft,
+            level="" if self._wiring.confinement is None else self._wiring.confinement.level.value,
+            restart=self._take_restart if self._may_restart else None,
         )
+
+    def _take_restart(self, asked: Restart) -> None:
+        self.restart = replace(asked, offline=self._wiring.offline)
 
     async def open_library(self, keep: bool, tell: Callable[[StoreError], None]) -> Library:
         """Open the store and give the conversations in it; `tell` hears what could not be saved later.

@@ -14,6 +14,7 @@ from backends import Connector, Locality, ModelInfo
 from conversation.library import Library
 from storage import Side
 from storage.errors import StoreError
+from tui.restart import Restart
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,13 @@ class Services:
     theme: str = "duologue-dark"
     compose: bool = False
     over_ssh: bool = False
+    level: str = ""
+    """What holds this process, if it is a confidential one: "kernel (namespace)", ...; "" for an ordinary one."""
+    draft: str = ""
+    """What stood in the prompt box of the process before this one."""
+    restart: Callable[[Restart], None] | None = None
+    """How the program goes on as a confidential process, as soon as the app has ended; None: it is one, or it is
+    part of another program."""
     start: Start = field(default_factory=Start)
 
 

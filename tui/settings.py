@@ -15,6 +15,8 @@ from typing import Any
 
 from platformdirs import user_config_path, user_data_path
 
+from tui.confinement.levels import Level
+
 CLAUDE_URL = "https://api.anthropic.com"
 OLLAMA_URL = "http://127.0.0.1:11434"
 LMSTUDIO_URL = "http://127.0.0.1:1234"
@@ -71,6 +73,14 @@ class Settings:
     """NO_COLOR is set (https://no-color.org), or the terminal is a dumb one."""
     terminal: Mapping[str, str] = field(default_factory=dict)
     """What the environment says about the terminal, for `doctor`."""
+    require_kernel: bool = False
+    """True: no confidential session below the kernel's levels of `tui.confinement`."""
+    confinement_at_most: Level = Level.NAMESPACE
+    """DUOLOGUE_CONFINEMENT: a weaker level than could be had, for tests and for systems where a level does harm. It
+    is always shown, and `require_kernel` still holds, so the environment cannot weaken the promise unseen."""
+    session_bus: str = ""
+    handed_over: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What a confidential process is told of the environment that it does not get."""
     engine_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The few variables that the embedded engine gets."""
 
@@ -88,6 +98,8 @@ _TEXTUAL = frozenset(
     for name in ("ANIMATIONS", "COLOR_SYSTEM", "DIM_FACTOR", "DISABLE_KITTY_KEY", "FPS", "SMOOTH_SCROLL", "SPEEDUPS")
 )
 """The variables of Textual that are obeyed."""
+_HANDED_OVER = ("OLLAMA_HOST", "OLLAMA_MODELS")
+_LEVELS = {"namespace": Level.NAMESPACE, "seccomp": Level.SECCOMP, "guard": Level.GUARD}
 _TABLES: Mapping[str, Mapping[str, str]] = {
     "": {
         "left": "left",
@@ -95,6 +107,7 @@ _TABLES: Mapping[str, Mapping[str, str]] = {
         "theme": "theme",
         "compose": "compose",
         "trusted_hosts": "trusted_hosts",
+        "require_kernel": "require_kernel",
         "max_output_tokens": "max_output_tokens",
     },
     "claude": {"url": "claude_url", "proxy": "claude_proxy", "prices": "prices_file"},
@@ -104,6 +117,7 @@ _TABLES: Mapping[str, Mapping[str, str]] = {
 }
 _TYPES: Mapping[str, type] = {
     "compose": bool,
+    "require_kernel": bool,
     "trusted_hosts": list,
     "max_output_tokens": int,
     "ollama_context_tokens": int,
@@ -111,12 +125,13 @@ _TYPES: Mapping[str, type] = {
 }
 
 
-def load(environment: Mapping[str, str] | None = None) -> Settings:
+def load(environment: Mapping[str, str] | None = None, *, handed_over: Mapping[str, str] | None = None) -> Settings:
     """Read the environment and the configuration file.
 
+    `handed_over` is what the process before a confidential one had in its environment.
     Raises `SettingsError`. A missing file is no error.
     """
-    env = os.environ if environment is None else environment
+    env = {**(os.environ if environment is None else environment), **(handed_over or {})}
     config_file = _directory(env, "DUOLOGUE_CONFIG_DIR", user_config_path("duologue", appauthor=False)) / CONFIG_NAME
     values = _from_file(config_file)
     if "claude_url" in values:
@@ -136,6 +151,9 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         over_ssh=bool(env.get("SSH_CONNECTION") or env.get("SSH_TTY")),
         no_color=bool(env.get("NO_COLOR")) or env.get("TERM") == "dumb",
         terminal={name: env[name] for name in _TERMINAL if env.get(name)},
+        confinement_at_most=_level(env.get("DUOLOGUE_CONFINEMENT", "").strip()),
+        session_bus=env.get("DBUS_SESSION_BUS_ADDRESS", ""),
+        handed_over={name: env[name] for name in _HANDED_OVER if name in env},
         engine_environment={name: env[name] for name in _ENGINE if name in env},
         **values,
     )
@@ -153,6 +171,17 @@ def set_textual_environment() -> None:
         if name not in _TEXTUAL:
             del os.environ[name]
     os.environ.setdefault("TEXTUAL_FPS", "120")
+
+
+def own_environment() -> Mapping[str, str]:
+    """All of it, for the process that this one becomes; see `confinement.reexec`."""
+    return dict(os.environ)
+
+
+def _level(word: str) -> Level:
+    if word and word not in _LEVELS:
+        raise SettingsError(f"DUOLOGUE_CONFINEMENT: {word} is no level. Write {', '.join(_LEVELS)}, or leave it out.")
+    return _LEVELS[word] if word else Level.NAMESPACE
 
 
 def _directory(env: Mapping[str, str], name: str, default: Path) -> Path:

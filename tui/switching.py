@@ -17,6 +17,7 @@ from conversation.engine import Conversation, NothingToAsk
 from conversation.library import Library
 from storage import Side
 from storage.errors import StoreError
+from tui.restart import Carried, Restart
 from tui.screens.chat import ChatScreen
 from tui.services import Services
 
@@ -45,11 +46,13 @@ class Switching:
         try:
             session = start.session or (self._library.newest_session() if start.continue_last else None)
             if session is not None:
-                self._show(await self._taken_up(session))
+                await self._show_or_restart(await self._taken_up(session))
+                self._chat.give_back(self._services.draft)
                 return
         except StoreError as problem:
             self._chat.say(str(problem))
         await self.show_new(confidential=start.confidential)
+        self._chat.give_back(self._services.draft)
 
     async def show_new(self, *, confidential: bool, off_record: bool = False) -> None:
         """A new conversation: the models of the command line, else the configured ones, else of the last session.
@@ -65,7 +68,8 @@ class Switching:
         }
         if start.offline and start.left is None:
             chosen[Side.LEFT] = None
-        self._show(self.library.start(self._connectors(chosen), confidential=confidential))
+        confidential = confidential or bool(self._services.level)
+        await self._show_or_restart(self.library.start(self._connectors(chosen), confidential=confidential))
 
     async def show_saved(self) -> None:
         """One that the person picks from the list. Raises `StoreError`."""
@@ -105,8 +109,7 @@ class Switching:
         await self._library.resume(session)  # where it cannot be had, the one on screen stays
         if not await self.leave():
             return False
-        self._show(await self._library.resume(session))
-        return True
+        return await self._show_or_restart(await self._library.resume(session))
 
     async def leave(self) -> bool:
         """Let go of the conversation on screen; asks while it is answering. False: the person stays."""
@@ -178,8 +181,34 @@ class Switching:
                 self._chat.say(str(problem))
         return pair
 
-    def _show(self, conversation: Conversation) -> None:
+    async def _show_or_restart(self, conversation: Conversation) -> bool:
+        """Bring it onto the screen; False: it is confidential and this process is not, so another one shows it."""
+        if conversation.confidential and self.restart(conversation):
+            return False
         self._chat.open(self.library, conversation)
         if self._left is not None:
             left, self._left = self._left, None
             self._services.forget_library(left)
+        return True
+
+    def restart(self, conversation: Conversation, draft: str = "") -> bool:
+        """End the app, and go on with this conversation in a confidential process. False: no need, or no way.
+
+        What could be stored is stored; `draft` is what could not.
+        """
+        if self._services.restart is None:
+            return False
+        saved, pair = conversation.session, conversation.connectors
+        models = {side: str(pair[side].spec) if side in pair else None for side in Side}
+        self._services.restart(
+            Restart(session=saved.id, carried=Carried(draft))
+            if saved is not None
+            else Restart(
+                left=models[Side.LEFT],
+                right=models[Side.RIGHT],
+                off_record=not self.library.kept,
+                carried=Carried(draft),
+            )
+        )
+        self._app.exit(return_code=0)
+        return True

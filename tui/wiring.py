@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from backends import Backend, Connector, Locality, ModelInfo, ModelSpec
-from backends.address import AddressRefused, ServerAddress, parse_server
+from backends.address import PORTS, AddressRefused, ServerAddress, parse_server
 from backends.ledger import recorded
 from backends.loading import BackgroundImport
 from backends.spec import DEMO_CHAT, DEMO_MESSAGES, SpecError, parse
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from backends.engine import EmbeddedEngine, EngineAddress
     from backends.gguf_files import GgufFile
     from backends.keys import ApiKeys
+    from tui.confinement import Confinement, Guard
 
 HTTPS_PORT, OLLAMA_PORT, LMSTUDIO_PORT = 443, 11434, 1234
 
@@ -46,8 +47,19 @@ def utc_now() -> datetime:
 class Wiring:
     """Everything that is made once per run of the program."""
 
-    def __init__(self, settings: Settings, *, offline: bool = False, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        offline: bool = False,
+        now: Callable[[], datetime] = utc_now,
+        confinement: Confinement | None = None,
+    ) -> None:
+        """`confinement`: what holds this process, if it is a confidential one."""
         self.settings = settings
+        self.confinement = confinement
+        self.guard: Guard | None = None
+        """What is told of ways that were refused; None where this process is a host's."""
         self.offline = offline
         self.now = now
         self._engines: dict[str, EmbeddedEngine] = {}
@@ -204,6 +216,7 @@ class Wiring:
                 llama_server=self.settings.llama_server,
                 prefer_wheel=prefer_wheel,
                 environment=self.settings.engine_environment,
+                unix_socket=self.confinement is not None,
             )
         return self._engines[name]
 
@@ -211,7 +224,7 @@ class Wiring:
         from backends.engine import EmbeddedBackend
 
         def connect(at: EngineAddress) -> Backend:
-            address = parse_server(at.url, default_port=HTTPS_PORT)
+            address = replace(parse_server(at.url, default_port=HTTPS_PORT), unix_socket=at.unix_socket)
             if spec.backend == "demo" and spec.model == DEMO_MESSAGES:
                 from backends.claude import ClaudeBackend
                 from backends.keys import ApiKey, checked_key
@@ -238,7 +251,7 @@ class Wiring:
         ollama, lmstudio = self.ollama_address, self.lmstudio_address
         asked = None if here_only and ollama.locality is not Locality.THIS_MACHINE else ollama
         await self.local_import.wait()
-        from backends.discovery import PORTS, local_servers
+        from backends.discovery import local_servers
 
         # What is found on LM Studio's port is asked as `lmstudio:`, thus at the configured address.
         elsewhere = lmstudio.locality is not Locality.THIS_MACHINE

@@ -76,10 +76,16 @@ def run(wiring: Wiring, question: Question, output: Output) -> ExitCode:
 
     Raises `UsageError`, `SettingsError`, `SpecError`, `AddressRefused`, `NothingToAsk`, `StoreError`, `OutputLost`.
     """
-    if question.confidential and question.prompt not in (None, STDIN):
-        raise UsageError(_ARGUMENT_REFUSED)
+    if question.confidential:
+        check_prompt_is_piped(question.prompt)
     prompt = read_prompt(question.prompt)
     return asyncio.run(_Asking(wiring, question, output).run(prompt))
+
+
+def check_prompt_is_piped(prompt: str | None) -> None:
+    """A confidential prompt comes through standard input only. Raises `UsageError`."""
+    if prompt not in (None, STDIN):
+        raise UsageError(_ARGUMENT_REFUSED)
 
 
 class _Asking:

@@ -1,0 +1,141 @@
+"""What a confidential process is told by the ordinary one that becomes it: where to dial, what to go on with.
+
+The words that were typed go through memory only (`confinement.reexec`); on the command line stand ids and models.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from backends.address import PORTS, AddressRefused, ServerAddress, parse_server
+from backends.spec import SpecError, parse
+from storage import Side
+from tui.confinement.broker import Target
+from tui.confinement.reexec import Orders, restart
+from tui.settings import Settings, own_environment
+
+_LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What is taken along besides what is stored."""
+
+    draft: str = ""
+
+    def __bytes__(self) -> bytes:
+        """For `from_bytes`."""
+        return json.dumps({"draft": self.draft}).encode()
+
+    @classmethod
+    def from_bytes(cls, carried: bytes) -> Carried:
+        """Read it back; nothing for b""."""
+        return cls(draft=json.loads(carried)["draft"]) if carried else cls()
+
+
+NOTHING = Carried()
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """How the app goes on in confidential mode."""
+
+    session: str | None = None
+    """Id of a saved one."""
+    left: str | None = None
+    """Models of a session that is not saved yet."""
+    right: str | None = None
+    offline: bool = False
+    off_record: bool = False
+    carried: Carried = NOTHING
+
+    def arguments(self) -> list[str]:
+        """The command line that opens it."""
+        words = ["--confidential"]
+        words += ["--offline"] if self.offline else []
+        words += ["--off-the-record"] if self.off_record else []
+        if self.session is not None:
+            return [*words, "--session", self.session]
+        for side, spec in ((Side.LEFT, self.left), (Side.RIGHT, self.right)):
+            words += [f"--{side}", spec] if spec is not None else []
+        return words
+
+
+def restart_confidential(
+    settings: Settings, arguments: Iterable[str], specs: Iterable[str | None], carried: Carried = NOTHING
+) -> NoReturn:
+    """Become a confidential process with this command line; `specs` are the models that it may have to reach.
+
+    Raises `NotRestarted`.
+    """
+    restart(orders(settings, specs), list(arguments), own_environment(), bytes(carried))
+
+
+def orders(settings: Settings, specs: Iterable[str | None]) -> Orders:
+    """What the barrier of the new process lets through, and what its settings are told."""
+    reached = {Target(_LOOPBACK, port) for port in PORTS}
+    for address in _addresses(settings, specs):
+        reached |= _targets(address)
+    return Orders(
+        targets=frozenset(reached),
+        at_most=settings.confinement_at_most,
+        require_kernel=settings.require_kernel,
+        programs=_engine_programs(settings),
+        session_bus=settings.session_bus,
+        settings=settings.handed_over,
+    )
+
+
+def _addresses(settings: Settings, specs: Iterable[str | None]) -> Iterable[ServerAddress]:
+    """Every server that the configuration or a model names, as far as it can be read."""
+    named = [(settings.ollama_url, 11434), (settings.lmstudio_url, 1234)]
+    for text in {one for one in (*specs, settings.left, settings.right) if one}:
+        try:
+            spec = parse(text)
+        except SpecError:
+            continue
+        if spec.backend == "openai":
+            named.append((spec.url, 443))
+    for url, port in named:
+        try:
+            yield parse_server(url, default_port=port, trusted_hosts=settings.trusted_hosts)
+        except AddressRefused:
+            continue
+
+
+def _targets(address: ServerAddress) -> set[Target]:
+    if address.host == "localhost":
+        return {Target(_LOOPBACK, address.port), Target("::1", address.port)}
+    return {Target(address.host, address.port)} if address.is_here or address.trusted else set()
+
+
+def _engine_programs(settings: Settings) -> frozenset[str]:
+    """What runs the embedded engine."""
+    import sys
+
+    from backends.engine import find_llama_server
+
+    server = find_llama_server(settings.llama_server)
+    return frozenset({sys.executable, *([str(server)] if server else [])})
+
+
+def stored_specs(database: Path) -> list[str]:
+    """Models of saved sessions, which may be opened again; none where the store cannot be read."""
+    from storage.errors import StoreError
+    from storage.store import Store
+
+    try:
+        store = Store.open(database, read_only=True)
+    except StoreError:
+        return []
+    try:
+        found = store.sessions(limit=500)
+    except StoreError:
+        return []
+    finally:
+        store.close()
+    return [spec for one in found for spec in (one.session.left, one.session.right) if spec is not None]
