@@ -141,6 +141,14 @@ class Database:
         """Keep the write-ahead log as small as one transaction."""
         self._set("wal_autocheckpoint", "1")
 
+    def empty_log(self) -> bool:
+        """Move the write-ahead log into the file and cut it; False, at once, while others read or write."""
+        self._set("busy_timeout", "0")
+        try:
+            return not self.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]
+        finally:
+            self._set("busy_timeout", str(int(self._patience * 1000)))
+
     def rows(self, statement: str, parameters: Sequence[Value] = ()) -> list[sqlite3.Row]:
         """All rows of a query."""
         with self._translated():
@@ -186,6 +194,16 @@ class Database:
         except BaseException:
             self._roll_back()
             raise
+
+    @contextmanager
+    def snapshot(self) -> Generator[None, None, None]:
+        """What is read inside is of one moment, whatever others write meanwhile."""
+        with self._translated():
+            self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._roll_back()
 
     def prove_writable(self) -> None:
         """Raise `ReadOnly` where nothing can be written.

@@ -140,6 +140,14 @@ def corrupt(place: str) -> Corrupt:
     )
 
 
+def gone(what: str) -> NotFound:
+    """The one wording for what was there when it was opened. `what` begins a sentence."""
+    return NotFound(
+        f"{what} is not here any more: another window made it confidential and moved it into the vault, or deleted "
+        "it. Copy what you need from the screen; F8 opens the vault."
+    )
+
+
 def wrong_key(place: str) -> WrongKey:
     """The one wording for a vault that stays shut."""
     return WrongKey(

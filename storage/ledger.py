@@ -7,7 +7,7 @@ from datetime import datetime
 
 from storage import rows
 from storage.database import Database, Value
-from storage.errors import NotFound, Refused
+from storage.errors import Refused, gone
 from storage.records import RequestRecord, RequestTotal
 
 _INSERT = (
@@ -53,7 +53,7 @@ class LedgerTable:
         level: str = "",
         by_your_word: bool = False,
     ) -> int:
-        """Record that a request is about to be made; returns its id.
+        """Record that a request is about to be made; returns its id. Raises `NotFound` for a session that is gone.
 
         Raises `Refused` when the session is confidential and the place is neither this machine nor the user's
         network: then the attempt stands in the ledger as refused, and nothing may be sent.
@@ -118,7 +118,7 @@ class LedgerTable:
                 (rows.time_text(closed), verdict, peer, bytes_sent, bytes_received, detail, left_to, request_id),
             )
             if not changed.rowcount:
-                raise NotFound(f"The ledger has no request {request_id}. Start the program again.")
+                raise gone(f"The ledger's request {request_id}")
 
     def requests(
         self, session_id: str | None = None, *, limit: int | None = None, offset: int = 0
@@ -145,6 +145,9 @@ class LedgerTable:
         return self._db.number(_CLOUD_TURNS, (session_id,))
 
     def _insert(self, values: tuple[Value, ...], verdict: str) -> int:
+        session_id = values[0]
+        if session_id and self._db.row("SELECT 1 FROM sessions WHERE id = ?", (session_id,)) is None:
+            raise gone("This session")
         cursor = self._db.write(_INSERT, (*values, verdict))
         assert cursor.lastrowid is not None  # noqa: S101 - an INSERT of one row always has one
         return cursor.lastrowid

@@ -435,6 +435,27 @@ def _library(schema: Schema) -> None:
         schema.conn.execute(statement)
 
 
+def _vault(schema: Schema) -> None:
+    # `arrivals` is used in a vault: the digest of each session that was copied into it and whose original is not gone
+    # yet; `moving.py` says how. `erasing` remembers that the write-ahead log may hold what was deleted.
+    for statement in (
+        "CREATE TABLE arrivals (session_id TEXT NOT NULL PRIMARY KEY, digest TEXT NOT NULL) STRICT",
+        """
+        CREATE TABLE erasing (
+          id INTEGER PRIMARY KEY CHECK (id = 1),
+          pending INTEGER NOT NULL CHECK (pending IN (0, 1))
+        ) STRICT
+        """,
+        "INSERT INTO erasing (id, pending) VALUES (1, 0)",
+        """
+        CREATE TRIGGER erased_session AFTER DELETE ON sessions BEGIN
+          UPDATE erasing SET pending = 1 WHERE pending = 0;
+        END
+        """,
+    ):
+        schema.conn.execute(statement)
+
+
 def _owned_by(table: str, column: str, parent: str) -> ForeignKey:
     """A foreign key whose rows go when their parent goes."""
     from sqlite_utils.db import ForeignKey
@@ -451,6 +472,7 @@ STEPS: tuple[Step, ...] = (
     _search,
     _ledger_says_more,
     _library,
+    _vault,
 )
 """In order; the n-th makes version n."""
 

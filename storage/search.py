@@ -217,7 +217,17 @@ class SearchTable:
 
         Raises `StoreError`; then nothing has happened.
         """
-        return self.index_changes() or self._fill() or self._forget()
+        return self.index_changes() or self._fill() or self._forget() or self._empty_log()
+
+    def finish_erasing(self) -> bool:
+        """Take what was deleted out of the index's pages and the write-ahead log as well; False if that must wait.
+
+        It waits while another program reads: then the thread that writes goes on with it, now or at a later start.
+        """
+        while self.index_changes() or self._forget():
+            pass
+        self._empty_log()
+        return not self._log_remembers()
 
     def index_changes(self) -> bool:
         """Index a step's worth of what was said, renamed or deleted since; False when there is nothing to do."""
@@ -351,6 +361,19 @@ class SearchTable:
             more = begins or self._db.connection.total_changes - before >= 2
             self._db.write("UPDATE search_state SET forgetting = ?", (2 if more else 0,))
         return True
+
+    def _empty_log(self) -> bool:
+        """Move the write-ahead log into the file and cut it, if it may still hold what was deleted.
+
+        False, so that nobody tries again at once, also where another program's reading stands against it.
+        """
+        if self._log_remembers() and self._db.empty_log():
+            with self._db.transaction():
+                self._db.write("UPDATE erasing SET pending = 0")
+        return False
+
+    def _log_remembers(self) -> bool:
+        return bool(self._db.number("SELECT pending FROM erasing"))
 
 
 def _place(side: Side, variant: int) -> int:

@@ -9,7 +9,7 @@ from datetime import date, datetime, time
 
 from storage import rows
 from storage.database import Database, Value
-from storage.errors import Ambiguous, NotFound
+from storage.errors import Ambiguous, NotFound, gone
 from storage.records import Session, SessionSummary
 from storage.session_filter import EVERYTHING, Order, SessionFilter
 
@@ -95,7 +95,7 @@ class SessionsTable:
         """One session by its whole id. Raises `NotFound`."""
         row = self._db.row("SELECT * FROM sessions WHERE id = ?", (session_id,))
         if row is None:
-            raise _no_session(session_id)
+            raise gone(f"Session {session_id}")
         return rows.session(row)
 
     def find_session(self, prefix: str) -> Session:
@@ -172,11 +172,15 @@ class SessionsTable:
         self._change(session_id, "confidential_since = coalesce(confidential_since, ?)", (rows.time_text(when),))
         return self.session(session_id)
 
+    def sessions_to_move(self) -> list[str]:
+        """Ids of the confidential sessions in an ordinary file, oldest first: they belong into the vault."""
+        return [row["id"] for row in self._db.rows("SELECT id FROM sessions WHERE confidential_since IS NOT NULL")]
+
     def _change(self, session_id: str, assignments: str, values: tuple[Value, ...]) -> None:
         with self._db.transaction():
             changed = self._db.write(f"UPDATE sessions SET {assignments} WHERE id = ?", (*values, session_id))  # noqa: S608 - fixed words
             if not changed.rowcount:
-                raise _no_session(session_id)
+                raise gone(f"Session {session_id}")
 
     def _summary(self, session: Session) -> SessionSummary:
         totals = self._db.rows(_TOTALS, (session.id,))[0]

@@ -130,7 +130,7 @@ class Store(
 
     @property
     def database(self) -> Database:
-        """The connection, for a backup."""
+        """The connection, for a backup and for what spans two stores."""
         return self._db
 
     @property

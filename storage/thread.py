@@ -24,7 +24,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, assert_never
 
 from storage import files
-from storage.errors import AlreadySettled, DiskFull, Locked, StoreError
+from storage.errors import AlreadySettled, DiskFull, Locked, NotFound, StoreError
 from storage.needles import Needle
 from storage.records import Found, Occurrences
 from storage.searcher import Searcher
@@ -416,7 +416,7 @@ class _Writer:
             return None
         try:
             self._with_room(store, lambda: store.append_parts(parts))
-        except AlreadySettled as error:
+        except (AlreadySettled, NotFound) as error:
             self._report(error)
         except StoreError as error:
             return error

@@ -16,7 +16,7 @@ from operator import itemgetter
 
 from storage import rows
 from storage.database import Database
-from storage.errors import AlreadySettled, NotFound
+from storage.errors import AlreadySettled, NotFound, gone
 from storage.records import (
     Choice,
     NewReply,
@@ -85,7 +85,7 @@ class TurnsTable:
                 (when, title_from(prompt), session_id),
             )
             if not touched.rowcount:
-                raise NotFound(f"There is no session {session_id} any more. Start a new one.")
+                raise gone("This session")
             turn = self._db.write(
                 "INSERT INTO turns (session_id, seq, prompt, prompt_chars, asked) VALUES"
                 " (?1, (SELECT coalesce(max(seq), 0) + 1 FROM turns WHERE session_id = ?1), ?2, ?3, ?4)",
@@ -106,7 +106,7 @@ class TurnsTable:
                 (when, turn_id),
             )
             if not touched.rowcount:
-                raise _no_turn(turn_id)
+                raise _no_turn()
             variant = self._db.number(
                 "SELECT coalesce(max(variant), 0) + 1 FROM replies WHERE turn_id = ? AND side = ?",
                 (turn_id, reply.side),
@@ -117,9 +117,10 @@ class TurnsTable:
     def append_parts(self, parts: Sequence[Part]) -> None:
         """Add text and thinking to open replies, in one transaction.
 
-        Raises `AlreadySettled` if a reply is not open any more, after the other replies' parts are stored.
+        Raises `AlreadySettled` if a reply is not open any more, and `NotFound` if it is gone, after the other
+        replies' parts are stored.
         """
-        late = 0
+        late = list[int]()
         with self._db.transaction():
             for reply_id, text, thinking in parts:
                 added = self._db.write(
@@ -127,8 +128,10 @@ class TurnsTable:
                     " SELECT id, ?, ? FROM replies WHERE id = ? AND outcome = 'open'",
                     (text, thinking, reply_id),
                 )
-                late += not added.rowcount
+                if not added.rowcount:
+                    late.append(reply_id)
         if late:
+            self._reply_row(late[0])  # raises where there is none
             raise _settled_already()
 
     def settle_reply(self, reply_id: int, settlement: Settlement) -> Reply:
@@ -168,7 +171,7 @@ class TurnsTable:
         """One turn with its replies. Raises `NotFound`."""
         row = self._db.row(f"{_TURNS} WHERE t.id = ?", (turn_id,))
         if row is None:
-            raise _no_turn(turn_id)
+            raise _no_turn()
         replies = self._db.rows(f"SELECT * FROM replies WHERE turn_id = ? ORDER BY {_BY_SIDE}", (turn_id,))  # noqa: S608 - fixed words
         return _turn(row, self._replies(replies))
 
@@ -271,7 +274,7 @@ class TurnsTable:
     def _reply_row(self, reply_id: int) -> sqlite3.Row:
         row = self._db.row("SELECT * FROM replies WHERE id = ?", (reply_id,))
         if row is None:
-            raise NotFound(f"There is no reply {reply_id}. Open the session again.")
+            raise gone("This answer")
         return row
 
     def _joined_parts(self, reply_id: int) -> tuple[str, str]:
@@ -343,8 +346,8 @@ def _new_id(cursor: sqlite3.Cursor) -> int:
     return cursor.lastrowid
 
 
-def _no_turn(turn_id: int) -> NotFound:
-    return NotFound(f"There is no turn {turn_id}. Open the session again.")
+def _no_turn() -> NotFound:
+    return gone("This turn")
 
 
 def _settled_already() -> AlreadySettled:

@@ -120,7 +120,7 @@ def test_every_table_is_strict(path: Path) -> None:
     tables = {name: sql for name, sql in tables.items() if not name.startswith("search_words")}  # SQLite's own
     assert set(tables) == {
         *("sessions", "turns", "replies", "reply_parts", "requests", "attachments", "votes", "tags"),
-        *("search_todo", "search_state"),
+        *("search_todo", "search_state", "arrivals", "erasing"),
     }
     assert all(sql.rstrip().endswith("STRICT") for sql in tables.values())
 

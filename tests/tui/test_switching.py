@@ -163,7 +163,7 @@ async def test_a_session_that_is_gone_is_said_and_a_new_one_begun() -> None:
     world = held(Hold())
     world.start = Start(session="01J00000000000000000000000")
     async with running(world) as (app, _):
-        await until(lambda: "There is no session 01J0" in screen_lines(app))
+        await until(lambda: "Session 01J0" in screen_lines(app))
         assert talk(app).session is None
 
 
@@ -221,7 +221,7 @@ async def test_what_the_store_could_not_write_is_said() -> None:
         store_of(world).post(
             Store.close_request, 99, closed=NOON, verdict="done", peer=None, bytes_sent=0, bytes_received=0
         )
-        await until(lambda: "Not saved: The ledger has no request 99" in screen_lines(app))
+        await until(lambda: "Not saved: The ledger's request 99" in screen_lines(app))
 
 
 async def test_a_model_chosen_while_servers_are_looked_for_stays() -> None:
