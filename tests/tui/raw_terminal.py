@@ -13,7 +13,7 @@ import termios
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 40.0
 _SEQUENCE = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[=>78]")
 
 

@@ -44,6 +44,10 @@ class Terminal:
         """What stands there now."""
         return self._tmux("capture-pane", "-p")
 
+    def history(self) -> str:
+        """What stands there now, after all that has scrolled away."""
+        return self._tmux("capture-pane", "-p", "-S", "-")
+
     def wait_for(self, condition: Callable[[str], bool], what: str) -> str:
         """Wait until the screen satisfies a condition; fails with the screen after a deadline."""
         deadline = time.monotonic() + DEADLINE_SECONDS
