@@ -34,14 +34,47 @@ def stream(source: str, width: int, sizes: list[int]) -> list[Line]:
     return answer.lines
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    st.sampled_from(ANSWERS),
-    st.sampled_from([24, 38, 57, 100]),
-    PIECES,
-)
-def test_a_streamed_answer_ends_like_the_whole(source: str, width: int, sizes: list[int]) -> None:
+CHUNKS = st.lists(st.integers(1, 400) | st.integers(1, 12), min_size=1, max_size=40)
+
+
+@st.composite
+def passages(draw: st.DrawFn) -> str:
+    """Some blocks of an answer, as they follow each other there."""
+    blocks = draw(st.sampled_from(ANSWERS)).split("\n\n")
+    first = draw(st.integers(0, len(blocks) - 1))
+    return "\n\n".join(blocks[first : first + draw(st.integers(1, 4))])[:600]
+
+
+@settings(max_examples=1000, deadline=None)
+@given(passages(), st.sampled_from([24, 38, 57, 100]), CHUNKS)
+def test_a_streamed_answer_equals_the_whole_over_a_thousand_chunkings(
+    source: str, width: int, sizes: list[int]
+) -> None:
     assert stream(source, width, sizes) == render(source, width)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sampled_from(ANSWERS), st.sampled_from([24, 38, 57, 100]), PIECES)
+def test_a_long_streamed_answer_equals_the_whole(source: str, width: int, sizes: list[int]) -> None:
+    assert stream(source, width, sizes) == render(source, width)
+
+
+ENDLESS = (
+    "```c\n/* a comment\n" + "that goes on\n" * 450 + "*/\n```\n",
+    "words *emphasised " + "on and on " * 600 + "end*",
+)
+
+
+@pytest.mark.parametrize("size", [90, 400, 3000])
+@pytest.mark.parametrize("source", ENDLESS)
+def test_what_differs_from_the_whole_says_that_it_is_not_exact(source: str, size: int) -> None:
+    answer = LiveAnswer(57)
+    for at in range(0, len(source), size):
+        answer.feed(source[at : at + size])
+        answer.flush()
+    answer.end()
+    assert not answer.exact
+    assert answer.lines != render(source, 57)
 
 
 @settings(max_examples=150, deadline=None)

@@ -11,9 +11,12 @@ from tui.rendering.markdown import render
 from tui.rendering.receipt import receipt_items, remarks, thinking_words
 from tui.rendering.safe_text import clean, one_line
 
+RENDERED_AGAIN = 4_000
+"""Characters of an answer that are always rendered as a whole when it ends (some 8 ms). A longer one keeps the lines
+that it grew where they are exact."""
 RENDERED_AT_ONCE = 16_000
-"""Characters of an answer that are rendered whole when it ends (some 30 ms). A longer one keeps the lines it grew,
-which are the same but for rarities: emphasis over thousands of characters, colours of comments in very long code."""
+"""Characters of an answer that are rendered in one go (some 30 ms). A longer one keeps the lines it grew in any case;
+they are the same but for rarities: emphasis over thousands of characters, colours of comments in very long code."""
 _PIECE = 2_000
 
 _ERROR = Ink(Role.ERROR)
@@ -96,11 +99,11 @@ class GrowingAnswer(Answer):
         return len(head) + first
 
     def end(self, text: str) -> list[Line] | None:
-        """Take the rest: nothing follows. Returns the lines of the words, if these are the ones that arrived."""
-        if "".join(self._live.text) != text:
+        """Take the rest: nothing follows. Returns the lines of the words, if they can stay."""
+        if "".join(self._live.text) != text or len(text) <= RENDERED_AGAIN:
             return None
         self._feed(self._text, self._live.text, 0).end()
-        return self._text.lines
+        return self._text.lines if self._text.exact or len(text) > RENDERED_AT_ONCE else None
 
     def _feed(self, answer: LiveAnswer, pieces: list[str], which: int) -> LiveAnswer:
         if self._taken[which] < len(pieces):
@@ -135,7 +138,7 @@ def _thoughts(title: str, lines: Sequence[Line]) -> list[Line]:
 def settled(
     reply: Reply, variants: int, width: int, *, unfolded: bool, retry: bool, grown: Sequence[Line] | None = None
 ) -> Answer:
-    """Lay out a reply that has its outcome; `grown` are the lines that a long one had while it streamed."""
+    """Lay out a reply that has its outcome; `grown` are the lines that its words have already."""
     head: list[Line] = []
     if reply.thinking:
         title = thinking_words(reply)
@@ -146,7 +149,7 @@ def settled(
         )
     if not reply.text.strip():
         body: Sequence[Line] = [] if reply.outcome is not Outcome.COMPLETE else [words("(an empty answer)", FAINT)]
-    elif grown is not None and len(reply.text) > RENDERED_AT_ONCE:
+    elif grown is not None:
         body = grown
     else:
         body = _whole(reply.text, width)

@@ -1,8 +1,8 @@
 """An answer while it grows: finished blocks are frozen into lines, only the open end is parsed again.
 
 The cost of a flush depends on what is new, not on what is there. The lines are those that `markdown.render` would
-make of the whole; the tests hold the two against each other. The view still renders the whole once the answer has
-ended.
+make of the whole; the tests hold the two against each other. Where that cannot be had at a bounded cost, `exact` says
+so.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ class LiveAnswer:
     def __init__(self, width: int) -> None:
         self.width = width
         self.lines: list[Line] = []
+        self.exact = True
+        """False: a very long block was frozen piece by piece and may look different as a whole."""
         self._frozen = 0
         """So many of the lines will not change any more."""
         self._arrived: list[str] = []
@@ -58,7 +60,7 @@ class LiveAnswer:
         known = set(self._environment["references"])
         first = self._advance(ended=ended)
         if self._used_before(set(self._environment["references"]) - known):
-            self.lines, self._frozen, self._end = [], 0, self._beginning()
+            self.lines, self._frozen, self._end, self.exact = [], 0, self._beginning(), True
             self._tail = "".join(self._source)
             self._advance(ended=ended)
             first = 0
@@ -75,6 +77,7 @@ class LiveAnswer:
         first, before = self._frozen, self.lines[self._frozen :]
         while True:
             step = self._end.take(self._tail, ended=ended)
+            self.exact = self.exact and step.exact
             kept = self._frozen - step.replaced
             if kept < first:
                 first, before = kept, []

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 LONG_PARAGRAPH = 2_000
 """Characters of one paragraph that are parsed again with each flush; what is more is cut off and frozen."""
+LONGEST_OPEN = 4_500
+"""Characters of a paragraph after which it is cut off even where something is open."""
 WHOLE_AT_END = 400
 """Lines of a code block up to which it is highlighted once more, as a whole, when it ends (about 10 ms)."""
 
@@ -46,6 +48,8 @@ class Step:
     """So many lines that were frozen earlier are taken back; `frozen` has them anew."""
     then: OpenEnd | None = None
     """Goes on with `tail` at once; None: this end waits for more."""
+    exact: bool = True
+    """False: what is frozen may differ from what the whole would show, for the price of staying fast."""
 
 
 class OpenEnd(Protocol):
@@ -251,7 +255,7 @@ class OpenFence:
         if not self._code:
             return Step(tail, self._lines([[]]), then=then)
         if len(self._code) > WHOLE_AT_END:
-            return Step(tail, frozen, then=then)
+            return Step(tail, frozen, then=then, exact=not self._language)
         whole = self._lines(highlight("\n".join(self._code), self._language))
         return Step(tail, whole, replaced=self._frozen, then=then)
 
@@ -323,18 +327,19 @@ class OpenParagraph:
         if end < len(rows) - 1 or ended:
             rest = "\n".join(rows[end:])
             return Step(rest, self._lines(tokens[1]), then=self._around.after_block())
-        cut = _safe_cut(tail) if len(tail) > LONG_PARAGRAPH else 0
-        if not cut:
-            return Step(tail, open=self._lines(tokens[1]))
-        return self._cut_off(tail, cut)
+        if len(tail) > LONGEST_OPEN:  # what has been open for so long is most likely meant as it stands
+            return self._cut_off(tail, len(tail) - LONG_PARAGRAPH // 4, exact=False)
+        if len(tail) > LONG_PARAGRAPH and (cut := _safe_cut(tail)):
+            return self._cut_off(tail, cut, exact=True)
+        return Step(tail, open=self._lines(tokens[1]))
 
-    def _cut_off(self, tail: str, cut: int) -> Step:
+    def _cut_off(self, tail: str, cut: int, *, exact: bool) -> Step:
         environment = {"references": dict(self._around.environment.get("references", {}))}
         runs = self._runs(parse(self._joint + tail[:cut], environment)[1])
         lines = self._wrapped(runs)
         self._joint = "x" + (tail[cut - 1] if tail[cut - 1].isspace() else "")
         self._begun, self._glue = list(lines[-1].runs), lines[-1].glue
-        return Step(tail[cut:], lines[:-1], then=self)
+        return Step(tail[cut:], lines[:-1], then=self, exact=exact)
 
     def _runs(self, inline: Token) -> list[Run]:
         runs = runs_of(inline, Ink())
@@ -354,8 +359,6 @@ class OpenParagraph:
 def _safe_cut(text: str) -> int:
     """A place in a paragraph before which nothing is open, well before its end; 0 if there is none yet."""
     latest = len(text) - LONG_PARAGRAPH // 4
-    if latest > 2 * LONG_PARAGRAPH:
-        return latest  # what has been open for so long is most likely meant as it stands
     spaces = [found.end() for found in _BETWEEN_WORDS.finditer(text, max(1, latest - 600), latest)]
     for cut in spaces[:-4:-1] or ([latest] if text[latest - 1 : latest + 1].isalnum() else []):
         inline = parse("x" + text[:cut])[1]
