@@ -23,6 +23,7 @@ from backends.address import AddressRefused, ServerAddress
 from storage.errors import StoreError
 from storage.store import Store
 from tui.commands.output import Output
+from tui.commands.system_facts import system_facts
 from tui.exit_codes import ExitCode
 from tui.rendering.safe_text import one_line
 from tui.settings import LMSTUDIO_URL, Settings
@@ -65,6 +66,7 @@ async def _examined(wiring: Wiring) -> list[Finding]:
         *_terminal(settings),
         *_places(settings),
         *_store(settings.database),
+        *(Finding("system", name, words) for name, words in system_facts()),
         *_prices(wiring),
         *await _key(wiring),
         *_addresses(wiring),
