@@ -81,6 +81,12 @@ nothing got out but what the reached level is known not to hold, else 1.
   {"level", "reasons": [TEXT, ...], "seconds", "sum": TEXT, "ways": [{"way", "verdict": "refused" or "sent" or
    "on this machine" or "not here", "words", "below_python": BOOL, "expected": BOOL}, ...]}
 """
+_COMPLETION = """\
+examples:
+  bash   echo 'eval "$(duologue completion bash)"' >> ~/.bashrc
+  zsh    echo 'eval "$(duologue completion zsh)"' >> ~/.zshrc   (after compinit)
+  fish   duologue completion fish > ~/.config/fish/completions/duologue.fish
+"""
 _OF_COMMAND = "command_"
 """Options that exist both before and after a command are told apart: argparse would let one overwrite the other."""
 _KEY_ON_COMMAND_LINE = (
@@ -148,6 +154,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_ledger(commands)
     _add_backup(commands)
     _add_doctor(commands)
+    _add_completion(commands)
     return parser
 
 
@@ -316,6 +323,11 @@ def _add_doctor(commands: Commands) -> None:
         help="try every known way out of this machine as a confidential session is held, and print what came of it",
     )
     _add_json(parser)
+
+
+def _add_completion(commands: Commands) -> None:
+    parser = _command_parser(commands, "completion", "print what makes your shell complete commands", _COMPLETION)
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
 
 
 def _positive(text: str) -> int:

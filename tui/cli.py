@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None, confined: Confined | None = None) ->
         from tui import crash
 
         crash.install()
+        _answer_a_shell_at_tab()
     try:
         arguments = parsed(sys.argv[1:] if argv is None else argv)
         return int(_run(arguments, confined, own=own))
@@ -41,6 +42,15 @@ def main(argv: Sequence[str] | None = None, confined: Confined | None = None) ->
         return _ended(error, ExitCode.USAGE)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+
+
+def _answer_a_shell_at_tab() -> None:
+    from tui.settings import shell_asks_for_words
+
+    if shell_asks_for_words():
+        from tui.commands import completion
+
+        completion.complete()
 
 
 def _run(arguments: Namespace, confined: Confined | None, *, own: bool) -> int:
@@ -132,6 +142,10 @@ def _command(arguments: Namespace, wiring: Wiring, output: Output) -> ExitCode:
             if arguments.command == "backup":
                 return backup.back_up(wiring, output, arguments.file, replace=arguments.force)
             return backup.restore(wiring, output, arguments.file, agreed=arguments.yes, ask=_asked)
+        case "completion":
+            from tui.commands import completion
+
+            return completion.script(output, arguments.shell)
         case "doctor":
             if arguments.prove:
                 from tui.commands import prove

@@ -125,6 +125,11 @@ _TYPES: Mapping[str, type] = {
 }
 
 
+def shell_asks_for_words(environment: Mapping[str, str] | None = None) -> bool:
+    """True if a shell runs us to complete a command line (argcomplete's protocol)."""
+    return "_ARGCOMPLETE" in (os.environ if environment is None else environment)
+
+
 def load(environment: Mapping[str, str] | None = None, *, handed_over: Mapping[str, str] | None = None) -> Settings:
     """Read the environment and the configuration file.
 
