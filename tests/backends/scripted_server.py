@@ -35,8 +35,11 @@ class Reply:
     writer: asyncio.StreamWriter
     keep: bool = True
     """False: the connection is closed after this reply."""
+    sent: int = 0
+    """Bytes that were written, headers and all."""
 
     async def raw(self, data: bytes) -> None:
+        self.sent += len(data)
         self.writer.write(data)
         await self.writer.drain()
 
@@ -89,6 +92,10 @@ class ScriptedServer:
     host: str = "127.0.0.1"
     received: list[Received] = field(default_factory=list)
     connections: int = 0
+    bytes_received: int = 0
+    """Of whole requests, headers and all."""
+    bytes_sent: int = 0
+    """Of whole replies."""
     port: int = 0
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -135,7 +142,8 @@ class ScriptedServer:
             self._tasks.discard(task)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        received = await reader.readuntil(b"\r\n\r\n")
+        head = received.decode("latin-1").split("\r\n")
         method, path, _ = head[0].split(" ", 2)
         headers = {
             name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)
@@ -143,8 +151,10 @@ class ScriptedServer:
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         request = Received(method, path, headers, body)
         self.received.append(request)
+        self.bytes_received += len(received) + len(body)
         reply = Reply(reader, writer)
         await self.handler(request, reply)
+        self.bytes_sent += reply.sent
         return reply.keep
 
 
