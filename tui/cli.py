@@ -150,7 +150,7 @@ def _command(arguments: Namespace, wiring: Wiring, output: Output) -> ExitCode:
             if arguments.prove:
                 from tui.commands import prove
 
-                return prove.run(output, as_json=arguments.json)
+                return prove.run(wiring.settings, output, as_json=arguments.json)
             from tui.commands import doctor
 
             return doctor.run(wiring, output, as_json=arguments.json)

@@ -10,7 +10,8 @@ from tui.proof.run import prove
 
 
 def main() -> None:
-    proof = prove(None if sys.argv[1] == "none" else Level(sys.argv[1]))
+    # The program that runs the embedded engine may be started by a confidential process.
+    proof = prove(None if sys.argv[1] == "none" else Level(sys.argv[1]), programs=frozenset({sys.executable}))
     trials = {trial.way: [trial.verdict.value, trial.words, trial.below_python] for trial in proof.trials}
     print(json.dumps([proof.level and proof.level.value, trials, proof.sum_in_words()]))
 

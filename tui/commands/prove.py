@@ -9,14 +9,17 @@ from tui.exit_codes import ExitCode
 from tui.proof import Proof, Trial, Verdict
 from tui.proof.run import NoProof, prove
 from tui.rendering.safe_text import one_line
+from tui.restart import orders
+from tui.settings import Settings
 
 _CELLS = 200
 
 
-def run(output: Output, *, as_json: bool) -> ExitCode:
+def run(settings: Settings, output: Output, *, as_json: bool) -> ExitCode:
     """Print what came of each way out. Raises `OutputLost` only."""
+    held = orders(settings, ())
     try:
-        proof = prove()
+        proof = prove(held.at_most, programs=held.programs, session_bus=held.session_bus)
     except NoProof as problem:
         say(str(problem))
         return ExitCode.INCOMPLETE

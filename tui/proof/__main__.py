@@ -19,7 +19,7 @@ def main() -> int:
     """Print one JSON document; 0 also where something got out."""
     orders = json.loads(sys.argv[1])
     server = (str(orders["server"][0]), int(orders["server"][1]))
-    confinement = _confined(orders["at_most"], server)
+    confinement = _confined(orders, server)
     outside = Outside(
         process_id=orders["process_id"],
         server=server,
@@ -27,20 +27,24 @@ def main() -> int:
         abstract=orders["abstract"],
         dial=None if confinement is None or confinement.broker is None else confinement.broker.dial,
     )
-    _lead_doors_through(confinement)
+    if confinement is not None:
+        from tui.egress import hold
+
+        hold(confinement)
     trials = [_tried(way, outside) for way in _ways()]
     print(json.dumps(_document(confinement, trials)))  # noqa: T201 - the process outside reads it
     return 0
 
 
-def _confined(at_most: str | None, server: tuple[str, int]) -> Confinement | None:
-    if at_most is None:
+def _confined(orders: dict[str, Any], server: tuple[str, int]) -> Confinement | None:
+    if orders["at_most"] is None:
         return None
-    return enter([Target(*server)], at_most=Level(at_most), may_start=lambda _: False)
-
-
-def _lead_doors_through(confinement: Confinement | None) -> None:
-    """As the program does."""
+    return enter(
+        [Target(*server)],
+        at_most=Level(orders["at_most"]),
+        session_bus=orders["session_bus"],
+        may_start=lambda program: program in orders["programs"],
+    )
 
 
 def _ways() -> list[Way]:

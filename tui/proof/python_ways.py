@@ -24,6 +24,7 @@ from tui.proof.ways import (
     Way,
     begun,
     ended,
+    interpreter,
     packets_sent,
     program,
 )
@@ -57,6 +58,7 @@ def ways() -> Sequence[Way]:
         Way("DNS, a name from asyncio's thread", lambda _: _looked_up(lambda: asyncio.run(_asyncio_name()))),
         Way("DNS, an address", lambda _: _looked_up(lambda: socket.gethostbyaddr(V4))),
         Way("a program", lambda _: ended(subprocess.run(program(), check=False).returncode)),
+        Way("the engine's program", lambda _: _engine(), below_python=True),
         Way("a program, by fork and exec", lambda _: _fork_and_exec()),
         Way("a program, by posix_spawn", lambda _: _posix_spawn()),
         Way("the shell", lambda _: _shell()),
@@ -185,6 +187,10 @@ def asked(code: int, packets_before: int, words: str) -> str:
     if packets_sent() > packets_before:
         return "a question left"
     raise OSError(words)
+
+
+def _engine() -> str:
+    return ended(subprocess.run(interpreter(), check=False).returncode)
 
 
 def _fork_and_exec() -> str:

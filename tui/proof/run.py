@@ -27,10 +27,13 @@ class NoProof(Exception):
     """The ways out could not be tried; the message says why."""
 
 
-def prove(at_most: Level | None = Level.NAMESPACE) -> Proof:
+def prove(
+    at_most: Level | None = Level.NAMESPACE, *, programs: frozenset[str] = frozenset(), session_bus: str = ""
+) -> Proof:
     """Try every way out under the strongest level that can be had, `at_most` this; None: without any layer.
 
-    Takes about a second and waits for it. Raises `NoProof`.
+    `programs` and `session_bus` are those of a confidential process: see `confinement.enter`. Takes about a second
+    and waits for it. Raises `NoProof`.
     """
     began = time.monotonic()
     with _server() as server, _abstract_listener() as abstract, _datagram() as datagram:
@@ -40,6 +43,8 @@ def prove(at_most: Level | None = Level.NAMESPACE) -> Proof:
             "server": server,
             "abstract": abstract,
             "datagram": datagram,
+            "programs": sorted(programs),
+            "session_bus": session_bus,
         }
         try:
             child = subprocess.run(

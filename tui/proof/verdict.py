@@ -30,7 +30,7 @@ class Trial:
     words: str
     """Who refused, or what was seen."""
     below_python: bool
-    """It does not pass through Python's own sockets, so the process guard does not see it."""
+    """It does not pass through this Python's own sockets, so the process guard does not see it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,5 +72,5 @@ class Proof:
         if self.unexpected:
             return f"{line}. {len(self.unexpected)} should have been refused."
         if self.known_exceptions:
-            return f"{line}. All that were sent are code below Python, which this level does not hold."
+            return f"{line}. All that were sent do not pass through Python, so this level does not hold them."
         return f"{line}."

@@ -59,7 +59,12 @@ def begun(connecting: socket.socket, address: tuple[str, int]) -> str:
 
 
 def program() -> list[str]:
-    """A program that ends with 0 if the kernel began a connection for it, else with the number of the error."""
+    """One that ends with 0 if the kernel began a connection for it, else with the number of the error."""
+    return ["/bin/sh", "-c", 'exec "$0" "$@"', *interpreter()]
+
+
+def interpreter() -> list[str]:
+    """The same, by the program that runs the embedded engine as well."""
     script = (
         "import socket,sys\n"
         "try:\n s=socket.socket();s.setblocking(0)\n"
@@ -78,7 +83,10 @@ def ended(code: int) -> str:
 
 
 def packets_sent() -> int:
-    """How many packets left through the interfaces of this network, without loopback."""
-    lines = Path("/proc/self/net/dev").read_text().splitlines()[2:]
+    """How many packets left through the interfaces of this network, without loopback. Raises `NotHere`."""
+    try:
+        lines = Path("/proc/self/net/dev").read_text().splitlines()[2:]
+    except FileNotFoundError:
+        raise NotHere("this system does not tell how many packets left") from None
     counters = (line.partition(":") for line in lines)
     return sum(int(numbers.split()[9]) for name, _, numbers in counters if name.strip() != "lo")
