@@ -101,6 +101,7 @@ class World:
             key_map=settings.key_map,
             theme=settings.theme,
             compose=settings.compose,
+            wrap=settings.wrap,
             over_ssh=settings.over_ssh,
             start=start,
             draft=self._carried.draft,

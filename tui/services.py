@@ -92,6 +92,7 @@ class Services:
     key_map: Mapping[str, str] = field(default_factory=dict)
     theme: str = "duologue-dark"
     compose: bool = False
+    wrap: bool = True
     over_ssh: bool = False
     level: str = ""
     """What holds this process, if it is a confidential one: "kernel (namespace)", ...; "" for an ordinary one."""

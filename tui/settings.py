@@ -41,6 +41,8 @@ class Settings:
     """duologue-dark, duologue-light, duologue-contrast, ansi-dark or ansi-light; any theme of Textual works."""
     compose: bool = False
     """True: Enter makes a new line and Ctrl+J sends."""
+    wrap: bool = True
+    """True: code and tables that are wider than their column are wrapped; else they are scrolled sideways."""
     trusted_hosts: frozenset[str] = frozenset()
     """Exact host names or addresses of your own network that may be asked over plain http."""
     claude_url: str = CLAUDE_URL
@@ -106,6 +108,7 @@ _TABLES: Mapping[str, Mapping[str, str]] = {
         "right": "right",
         "theme": "theme",
         "compose": "compose",
+        "wrap": "wrap",
         "trusted_hosts": "trusted_hosts",
         "require_kernel": "require_kernel",
         "max_output_tokens": "max_output_tokens",
@@ -118,6 +121,7 @@ _TABLES: Mapping[str, Mapping[str, str]] = {
 _TYPES: Mapping[str, type] = {
     "compose": bool,
     "require_kernel": bool,
+    "wrap": bool,
     "trusted_hosts": list,
     "max_output_tokens": int,
     "ollama_context_tokens": int,

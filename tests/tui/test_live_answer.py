@@ -17,9 +17,9 @@ PIECES = st.lists(st.sampled_from([1, 3, 17, 40, 90, 400]), min_size=3, max_size
 PARAGRAPHS = [block for answer in ANSWERS for block in answer.split("\n\n")]
 
 
-def stream(source: str, width: int, sizes: list[int]) -> list[Line]:
+def stream(source: str, width: int, sizes: list[int], *, unwrapped: bool = False) -> list[Line]:
     """Feed pieces of these sizes, again and again, and flush after each; holds that what is said unchanged is."""
-    answer = LiveAnswer(width)
+    answer = LiveAnswer(width, unwrapped=unwrapped)
     shown: list[Line] = []
     at = n = 0
     while at < len(source):
@@ -46,11 +46,11 @@ def passages(draw: st.DrawFn) -> str:
 
 
 @settings(max_examples=1000, deadline=None)
-@given(passages(), st.sampled_from([24, 38, 57, 100]), CHUNKS)
+@given(passages(), st.sampled_from([24, 38, 57, 100]), CHUNKS, st.booleans())
 def test_a_streamed_answer_equals_the_whole_over_a_thousand_chunkings(
-    source: str, width: int, sizes: list[int]
+    source: str, width: int, sizes: list[int], unwrapped: bool
 ) -> None:
-    assert stream(source, width, sizes) == render(source, width)
+    assert stream(source, width, sizes, unwrapped=unwrapped) == render(source, width, unwrapped=unwrapped)
 
 
 @settings(max_examples=25, deadline=None)
@@ -83,12 +83,13 @@ def test_what_differs_from_the_whole_says_that_it_is_not_exact(source: str, size
     st.sampled_from(["\n\n", "\n", "\n\n\n", "\r\n\r\n"]),
     st.sampled_from([30, 58]),
     PIECES,
+    st.booleans(),
 )
 def test_blocks_in_any_order_end_like_the_whole(
-    blocks: list[str], between: str, width: int, sizes: list[int]
+    blocks: list[str], between: str, width: int, sizes: list[int], unwrapped: bool
 ) -> None:
     source = between.join(blocks)
-    assert stream(source, width, sizes) == render(source, width)
+    assert stream(source, width, sizes, unwrapped=unwrapped) == render(source, width, unwrapped=unwrapped)
 
 
 @settings(max_examples=100, deadline=None)

@@ -78,12 +78,12 @@ class LiveReply:
 class GrowingAnswer(Answer):
     """The lines of a live reply in a column; `flush` brings them up to date."""
 
-    def __init__(self, live: LiveReply, width: int, *, unfolded: bool) -> None:
+    def __init__(self, live: LiveReply, width: int, *, unfolded: bool, unwrapped: bool = False) -> None:
         super().__init__()
         self._live = live
         self._width = width
         self._unfolded = unfolded
-        self._text = LiveAnswer(width)
+        self._text = LiveAnswer(width, unwrapped=unwrapped)
         self._thinking = LiveAnswer(width - 2)
         self._taken = [0, 0]
         self.flush()
@@ -136,7 +136,14 @@ def _thoughts(title: str, lines: Sequence[Line]) -> list[Line]:
 
 
 def settled(
-    reply: Reply, variants: int, width: int, *, unfolded: bool, retry: bool, grown: Sequence[Line] | None = None
+    reply: Reply,
+    variants: int,
+    width: int,
+    *,
+    unfolded: bool,
+    retry: bool,
+    unwrapped: bool = False,
+    grown: Sequence[Line] | None = None,
 ) -> Answer:
     """Lay out a reply that has its outcome; `grown` are the lines that its words have already."""
     head: list[Line] = []
@@ -152,15 +159,15 @@ def settled(
     elif grown is not None:
         body = grown
     else:
-        body = _whole(reply.text, width)
+        body = _whole(reply.text, width, unwrapped=unwrapped)
     return Answer(head, body, _foot(reply, receipt_items(reply, variants, retry=retry), width, gap=bool(body)))
 
 
-def _whole(text: str, width: int) -> list[Line]:
+def _whole(text: str, width: int, *, unwrapped: bool = False) -> list[Line]:
     """Render at once, or a long text in pieces as if it streamed: some markup takes a parser time by the square."""
     if len(text) <= RENDERED_AT_ONCE:
-        return render(text, width)
-    answer = LiveAnswer(width)
+        return render(text, width, unwrapped=unwrapped)
+    answer = LiveAnswer(width, unwrapped=unwrapped)
     for start in range(0, len(text), _PIECE):
         answer.feed(text[start : start + _PIECE])
         answer.flush()

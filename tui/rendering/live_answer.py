@@ -16,8 +16,10 @@ from tui.rendering.safe_text import Cleaner
 class LiveAnswer:
     """The lines of one growing answer in a column of `width` cells."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, unwrapped: bool = False) -> None:
         self.width = width
+        self.unwrapped = unwrapped
+        """Lines of code and tables may be wider."""
         self.lines: list[Line] = []
         self.exact = True
         """False: a very long block was frozen piece by piece and may look different as a whole."""
@@ -32,7 +34,7 @@ class LiveAnswer:
         self._tail = ""
 
     def _beginning(self) -> OpenBlocks:
-        return OpenBlocks(self._environment, width=self.width)
+        return OpenBlocks(self._environment, width=self.width, unwrapped=self.unwrapped)
 
     def feed(self, text: str) -> None:
         """Take the next piece as it came; nothing is done with it until `flush`."""

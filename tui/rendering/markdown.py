@@ -35,6 +35,8 @@ DEEPEST = 40
 """Levels of nesting; a list takes two. Python's own stack allows some three times as many."""
 NARROWEST_TEXT = 12
 """Cells that nested lists and quotes leave for words."""
+WIDEST_LINE = 1_000
+"""Cells of a line that is scrolled sideways; what is longer is folded all the same: painting costs by the cell."""
 WRAP_MARK = "↪ "
 """Before the continuation of a code line that is wider than its column; as wide as the indent, and never copied."""
 _HEADINGS = (
@@ -63,10 +65,13 @@ def parse(source: str, environment: Environment | None = None) -> list[Token]:
     return [Token("code_block", "code", 0, content=source, map=[0, source.count("\n") + 1])]
 
 
-def render(text: str, width: int) -> list[Line]:
-    """Lay a finished answer out, whole; `text` is as the model wrote it."""
+def render(text: str, width: int, *, unwrapped: bool = False) -> list[Line]:
+    """Lay a finished answer out, whole; `text` is as the model wrote it.
+
+    `unwrapped`: lines of code and tables may be wider than the column.
+    """
     source = clean(text)
-    return Writer(source.split("\n"), width).blocks(parse(source)).lines
+    return Writer(source.split("\n"), width, unwrapped=unwrapped).blocks(parse(source)).lines
 
 
 def closing(tokens: Sequence[Token], opening: int) -> int:
@@ -87,23 +92,29 @@ def indent_for(wanted: int, taken: int, width: int) -> int:
     return wanted if taken + wanted + NARROWEST_TEXT <= width else 0
 
 
-def code_lines(rows: Sequence[Sequence[Run]], width: int, rest: Sequence[Run], *, opens: bool = True) -> list[Line]:
+def code_lines(
+    rows: Sequence[Sequence[Run]], width: int, rest: Sequence[Run], *, opens: bool = True, unwrapped: bool = False
+) -> list[Line]:
     """Lay highlighted lines of code out; what is too wide is folded, and copied as one line.
 
     `opens`: the block begins here.
     """
     first = [*rest, (CODE_INDENT, _RULE)]
     again = [*rest, (WRAP_MARK, _RULE)]
-    return as_block([each for row in rows for each in fold(row, width, first, again)], Kind.CODE, opens=opens)
+    wide = max(width, WIDEST_LINE) if unwrapped else width
+    return as_block([each for row in rows for each in fold(row, wide, first, again)], Kind.CODE, opens=opens)
 
 
 class Writer:
     """Lays parsed blocks out, one below the other, into `lines`."""
 
-    def __init__(self, source: Sequence[str], width: int, *, gap_first: bool = False) -> None:
+    def __init__(
+        self, source: Sequence[str], width: int, *, gap_first: bool = False, unwrapped: bool = False
+    ) -> None:
         self.lines: list[Line] = []
         self._source = source
         self._width = width
+        self._unwrapped = unwrapped
         self._gap = gap_first
         """A blank line is due before the next block."""
         self._first: list[Run] = []
@@ -141,7 +152,8 @@ class Writer:
             case "fence" | "code_block":
                 code = clean(token.content).removesuffix("\n")
                 language = language_of(token.info) if token.type == "fence" else ""
-                self._write(code_lines(highlight(code, language), self._width, self._rest))
+                lines = highlight(code, language)
+                self._write(code_lines(lines, self._width, self._rest, unwrapped=self._unwrapped))
             case "hr":
                 self._write([line([*self._rest, ("─" * self._room, _RULE)])])
             case "bullet_list_open" | "ordered_list_open":
@@ -151,7 +163,7 @@ class Writer:
             case "blockquote_open":
                 self._quote(inside)
             case "table_open":
-                self._write(table_of(inside, self._width, self._rest).lines)
+                self._write(table_of(inside, self._width, self._rest, unwrapped=self._unwrapped).lines)
             case _:
                 self._write(wrap([(clean(token.content), self._ink)], self._width, self._margin(), self._rest))
         self._gap = True
@@ -198,10 +210,10 @@ class Writer:
         self._first = []
 
 
-def table_of(inside: Sequence[Token], width: int, rest: Sequence[Run] = ()) -> Table:
+def table_of(inside: Sequence[Token], width: int, rest: Sequence[Run] = (), *, unwrapped: bool = False) -> Table:
     """Lay a parsed table out."""
     rows, styles = rows_of(inside)
-    table = Table(rows[0], aligns_of(styles), width, rest)
+    table = Table(rows[0], aligns_of(styles), width, rest, unwrapped=unwrapped)
     for row in rows[1:]:
         table.append(row)
     return table

@@ -106,6 +106,7 @@ class OpenBlocks:
     environment: Environment
     skeleton: Skeleton = field(default_factory=Skeleton)
     width: int = 80
+    unwrapped: bool = False
 
     def take(self, tail: str, *, ended: bool) -> Step:
         """Freeze all that is before the last block, or hand over to an end of its own kind."""
@@ -127,11 +128,13 @@ class OpenBlocks:
         return Step(tail, open=self._lines(text, tokens))
 
     def _inside(self, skeleton: Skeleton) -> OpenBlocks:
-        return OpenBlocks(self.environment, skeleton, self.width)
+        return OpenBlocks(self.environment, skeleton, self.width, self.unwrapped)
 
     def _lines(self, text: str, tokens: Sequence[Token]) -> list[Line]:
         heads = len(self.skeleton.markers)
-        writer = Writer(text.split("\n"), self.width, gap_first=self.skeleton.gap and not heads)
+        writer = Writer(
+            text.split("\n"), self.width, gap_first=self.skeleton.gap and not heads, unwrapped=self.unwrapped
+        )
         return writer.blocks(tokens).lines[heads:]
 
     def _handed_over(self, token: Token, tail: str) -> Step | None:
@@ -248,7 +251,7 @@ class OpenFence:
 
     def _lines(self, rows: Sequence[Sequence[Run]], *, opens: bool = True) -> list[Line]:
         margin = self._around.skeleton.margin(self._around.width)
-        return code_lines(rows, self._around.width, margin, opens=opens)
+        return code_lines(rows, self._around.width, margin, opens=opens, unwrapped=self._around.unwrapped)
 
     def _closed(self, frozen: list[Line], tail: str) -> Step:
         then = self._around.after_block()
@@ -267,7 +270,7 @@ class OpenTable:
         self._around = around
         self._head = head
         rows, styles = self._rows("")[0]
-        self._table = Table(rows[0], aligns_of(styles), around.width)
+        self._table = Table(rows[0], aligns_of(styles), around.width, unwrapped=around.unwrapped)
 
     @property
     def lines(self) -> list[Line]:

@@ -17,6 +17,8 @@ Row = list[Cell]
 
 _RULE = Ink(Role.RULE)
 _BETWEEN = " │ "
+WIDEST_CELL = 40
+"""Cells of a column in a table that is scrolled sideways."""
 NARROWEST = 8
 """Cells; below this, on average, a table is shown as a list."""
 
@@ -55,13 +57,16 @@ class Table:
     and `append` says so.
     """
 
-    def __init__(self, header: Row, aligns: Sequence[Align], width: int, rest: Sequence[Run] = ()) -> None:
+    def __init__(
+        self, header: Row, aligns: Sequence[Align], width: int, rest: Sequence[Run] = (), *, unwrapped: bool = False
+    ) -> None:
         self._rows: list[Row] = [header]
         self._aligns = aligns
         self._rest = rest
         self._width = width - line(rest).width
         self._natural = [natural_width(cell) for cell in header]
-        self._columns = column_widths(self._natural, self._width)
+        self._unwrapped = unwrapped
+        self._columns = self._widths()
         self.lines: list[Line] = as_block(self.laid_out(header, first=True), Kind.TABLE, opens=True)
 
     def append(self, row: Row) -> bool:
@@ -69,7 +74,7 @@ class Table:
         self._rows.append(row)
         for column, cell in enumerate(row[: len(self._natural)]):
             self._natural[column] = max(self._natural[column], natural_width(cell))
-        columns = column_widths(self._natural, self._width)
+        columns = self._widths()
         if columns == self._columns:
             self.lines += as_block(self.laid_out(row), Kind.TABLE, opens=not self.lines)
             return False
@@ -77,6 +82,13 @@ class Table:
         lines = [each for n, row in enumerate(self._rows) for each in self.laid_out(row, first=n == 0)]
         self.lines = as_block(lines, Kind.TABLE, opens=True)
         return True
+
+    def _widths(self) -> tuple[int, ...] | None:
+        if not self._unwrapped:
+            return column_widths(self._natural, self._width)
+        widest = tuple(max(1, min(each, WIDEST_CELL)) for each in self._natural)
+        fits = sum(widest) + len(_BETWEEN) * (len(widest) - 1) <= self._width
+        return column_widths(self._natural, self._width) if fits else widest
 
     def laid_out(self, row: Row, *, first: bool = False) -> list[Line]:
         """The lines of one row in the columns as they are now."""

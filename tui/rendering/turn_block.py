@@ -7,15 +7,17 @@ answer, the right answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 from storage import Reply, Side, Turn, Where
 from tui.rendering.answer import Answer, GrowingAnswer, LiveReply, label, not_asked, settled
-from tui.rendering.layout import Layout
+from tui.rendering.layout import Column, Layout
 from tui.rendering.lines import FAINT, Ink, Line, Role, line, words, wrap
 from tui.rendering.safe_text import clean
+from tui.rendering.sideways import furthest
 from tui.words import short_spec
 
 QUESTION_ROWS = 12
@@ -41,6 +43,8 @@ class Placed(NamedTuple):
     x: int
     width: int
     line: Line
+    offset: int = 0
+    """Cells by which it is scrolled sideways."""
 
 
 class Place(NamedTuple):
@@ -55,6 +59,8 @@ class View(NamedTuple):
 
     layout: Layout
     time_words: Callable[[datetime], str]
+    unwrapped: bool = False
+    """Code and tables that are too wide are scrolled sideways and not wrapped."""
 
 
 class Folds(NamedTuple):
@@ -62,6 +68,16 @@ class Folds(NamedTuple):
 
     thinking: bool = False
     question: bool = False
+
+
+@dataclass(slots=True)
+class _Slid:
+    """A block that was scrolled sideways: the lines first..last of a part."""
+
+    part: Part
+    first: int
+    last: int
+    offset: int = 0
 
 
 class TurnBlock:
@@ -79,6 +95,7 @@ class TurnBlock:
         self._retry = retry
         self.question = _question(turn, view, unfolded=folds.question)
         self._answers: dict[Side, Answer] = {side: self._answer(side) for side in view.layout.columns}
+        self._slid: list[_Slid] = []
         self._labels: dict[Side, Line] = {side: self._label(side) for side in view.layout.columns}
 
     @property
@@ -131,9 +148,54 @@ class TurnBlock:
             return self._stacked(number)
         at = number - self._top
         return [
-            Placed(Part(side), at, column.x, column.width, self._answers[side][at])
+            self._placed(Part(side), at, column, self._answers[side][at])
             for side, column in self._layout.columns.items()
         ]
+
+    def _placed(self, part: Part, at: int, column: Column, each: Line) -> Placed:
+        offset = self._offset(part, at) if self._slid and each.kind is not None else 0
+        return Placed(part, at, column.x, column.width, each, offset)
+
+    # Sideways
+
+    def _offset(self, part: Part, at: int) -> int:
+        for slid in self._slid:
+            if slid.part is part and slid.first <= at:
+                while slid.last <= at and self._goes_on(part, slid.last):
+                    slid.last += 1  # it streams, and has grown since
+                if at < slid.last:
+                    return slid.offset
+        return 0
+
+    def _goes_on(self, part: Part, at: int) -> bool:
+        """Whether a line belongs to the block of the line before it."""
+        if not 0 < at < self.lines_of(part):
+            return False
+        each, before = self.line_of(Place(part, at)), self.line_of(Place(part, at - 1))
+        return each.kind is not None and each.kind is before.kind and not each.opens
+
+    def block_start(self, place: Place) -> int:
+        """The first line of the block that a line belongs to."""
+        first = place.at
+        while self._goes_on(place.part, first):
+            first -= 1
+        return first
+
+    def slide(self, place: Place, by: int) -> bool:
+        """Scroll the block of a line sideways by so many cells; False: it does not move."""
+        if place.part is Part.QUESTION or place.at < 0 or self.line_of(place).kind is None:
+            return False
+        first, last = self.block_start(place), place.at
+        while self._goes_on(place.part, last + 1):
+            last += 1
+        width = self._layout.columns[Side(place.part.value)].width
+        most = max(furthest(self.line_of(Place(place.part, at)), width) for at in range(first, last + 1))
+        slid = next((each for each in self._slid if (each.part, each.first) == (place.part, first)), None)
+        if slid is None:
+            slid = _Slid(place.part, first, last + 1)
+            self._slid.append(slid)
+        before, slid.offset = slid.offset, max(0, min(most, slid.offset + by))
+        return slid.offset != before
 
     def _stacked(self, number: int) -> list[Placed]:
         place = self._stacked_place(number)
@@ -141,7 +203,7 @@ class TurnBlock:
         column, answer = self._layout.columns[side], self._answers[side]
         if place.at < 0:
             return [Placed(place.part, -1, column.x, column.width, self._labels[side])]
-        return [Placed(*place, column.x, column.width, answer[place.at])] if place.at < len(answer) else []
+        return [self._placed(*place, column, answer[place.at])] if place.at < len(answer) else []
 
     def _stacked_place(self, number: int) -> Place:
         """In the stacked layout each answer has a label above it (line -1) and a blank row below it."""
@@ -222,9 +284,17 @@ class TurnBlock:
         if reply is None:
             return not_asked()
         if (live := self._live.get(reply.id)) is not None:
-            return GrowingAnswer(live, width, unfolded=self._folds.thinking)
+            return GrowingAnswer(live, width, unfolded=self._folds.thinking, unwrapped=self._view.unwrapped)
         variants = len(self.turn.variants(side))
-        return settled(reply, variants, width, unfolded=self._folds.thinking, retry=self._retry, grown=grown)
+        return settled(
+            reply,
+            variants,
+            width,
+            unfolded=self._folds.thinking,
+            retry=self._retry,
+            unwrapped=self._view.unwrapped,
+            grown=grown,
+        )
 
     def _label(self, side: Side) -> Line:
         reply = self.turn.latest(side)

@@ -92,7 +92,10 @@ class ChatScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Top line, titles, turns, notice, prompt."""
-        transcript = Transcript(time_words=lambda when: self._services.local_time(when).strftime("%H:%M"))
+        transcript = Transcript(
+            time_words=lambda when: self._services.local_time(when).strftime("%H:%M"),
+            unwrapped=not self._services.wrap,
+        )
         yield Banner()
         yield Rule(id="under-banner")
         yield SideTitles(left_width=transcript.left_width, latest_words=transcript.latest_words)
@@ -427,6 +430,10 @@ class ChatScreen(Screen[None]):
     def on_finding_view_find_asked(self) -> None:
         """The same from inside the turns."""
         self.action_find_here()
+
+    def action_wrap(self) -> None:
+        """Wrap wide code and tables, or leave them wide."""
+        self._transcript.action_wrap()
 
     def on_find_line_wanted(self, event: FindLine.Wanted) -> None:
         """Look for what was typed."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 
 from storage import Side
 from tui.rendering.blocks import Block, Extent, blocks_of, extent_of
+from tui.rendering.sideways import STEP
 from tui.rendering.source_copy import Copied, answer_source, code_source
-from tui.rendering.turn_block import Place, Placed, TurnBlock
+from tui.rendering.turn_block import Part, Place, Placed, TurnBlock
 from tui.rendering.turn_list import Spot
 from tui.widgets.finding_view import FindingView
 
@@ -31,6 +33,11 @@ class CursorView(FindingView):
         Binding(
             "left_square_bracket", "block(-1, True)", "Code block before", show=False, id="transcript.code_before"
         ),
+        Binding(
+            "shift+right", "sideways(1)", "Wide code and tables: to the right", show=False, id="transcript.right"
+        ),
+        Binding("shift+left", "sideways(-1)", "Wide code and tables: to the left", show=False, id="transcript.left"),
+        Binding("w", "wrap", "Wrap wide code and tables, or scroll them", show=False, id="transcript.wrap"),
     ]
 
     _extent: tuple[TurnBlock, int, Block, Extent | None] | None = None
@@ -41,6 +48,60 @@ class CursorView(FindingView):
         found = self._next_block(step, code_only=code_only)
         if found is not None:
             self._put_cursor(found)
+
+    def action_wrap(self) -> None:
+        """Wrap what is too wide, or leave it as wide as it is."""
+        self._unwrapped = not self._unwrapped
+        self._lay_out()
+
+    def action_sideways(self, step: int) -> None:
+        """Scroll what is too wide: the block under the cursor, else all in view. The first time it is unwrapped."""
+        if not self._unwrapped:
+            self.action_wrap()
+        moved: set[int] = set()
+        done: set[tuple[int, Part, int]] = set()
+        for spot in self._port.rows:
+            block = self._turns.block(spot.turn)
+            for placed in block.row(spot.row):
+                if placed.line.kind is None or not self._is_meant(spot, placed):
+                    continue
+                first = block.block_start(Place(placed.part, placed.at))
+                if (spot.turn, placed.part, first) not in done:
+                    done.add((spot.turn, placed.part, first))
+                    if block.slide(Place(placed.part, placed.at), step * STEP):
+                        moved.add(spot.turn)
+        for index in moved:
+            self._painted.forget(index)
+        self.refresh()
+
+    def _is_meant(self, spot: Spot, placed: Placed) -> bool:
+        if self.cursor is not None:
+            return self._under_cursor(spot, placed)
+        return self._picked is None or placed.part is Part(self._picked.value)
+
+    def on_mouse_scroll_right(self, event: events.MouseScrollRight) -> None:
+        """A wheel that goes sideways."""
+        event.stop()
+        self.action_sideways(1)
+
+    def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
+        """A wheel that goes sideways."""
+        event.stop()
+        self.action_sideways(-1)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """With Shift a wheel goes sideways."""
+        if event.shift:
+            event.stop()
+            event.prevent_default()
+            self.action_sideways(1)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """With Shift a wheel goes sideways."""
+        if event.shift:
+            event.stop()
+            event.prevent_default()
+            self.action_sideways(-1)
 
     def leave_block(self) -> bool:
         """Take the cursor away; False: there was none."""

@@ -7,18 +7,19 @@ thinking, a long question, the side that is not on screen.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from storage import Occurrences, Side, Where
 from storage.finding import occurrences
 from storage.needles import Needle
-from tui.rendering.found import Findings, Position, occurrences_in, part_of, place_of
+from tui.rendering.found import Findings, Position, Stretch, occurrences_in, part_of, place_of
 from tui.rendering.layout import Columns
-from tui.rendering.turn_block import Place
+from tui.rendering.turn_block import Part, Place, TurnBlock
 from tui.rendering.turn_list import Spot
 from tui.widgets.found_marks import FoundMarks
 from tui.widgets.turns_view import TurnsView
@@ -133,6 +134,7 @@ class FindingView(TurnsView):
         self._found.go(position)
         stretches = self._found.stretches(self._turns)
         block = self._turns.block(index)
+        self._slide_into_view(block, part_of(position.where), stretches)
         extent = block.extent(position.where)
         first = extent[1] if extent is not None else 0
         row = block.row_of(Place(part_of(position.where), stretches[0].at if stretches else first))
@@ -157,6 +159,16 @@ class FindingView(TurnsView):
             wanted = folds._replace(question=position.ordinal >= len(seen))
         if wanted != folds:
             self._changed(lambda: self._turns.unfold(index, wanted), [index])
+
+    def _slide_into_view(self, block: TurnBlock, part: Part, stretches: Sequence[Stretch]) -> None:
+        """Scroll a wide line sideways to what was found in it."""
+        if not stretches or block.line_of(Place(part, stretches[0].at)).kind is None:
+            return
+        at, _, end = stretches[0]
+        placed = next((each for each in block.row(block.row_of(Place(part, at))) if each.part is part), None)
+        if placed is not None and placed.line.width > placed.width:
+            wanted = cell_len(placed.line.text[:end]) - placed.width * 3 // 4
+            block.slide(Place(part, at), max(0, wanted) - placed.offset)
 
     def _bring_into_view(self, spot: Spot) -> None:
         """Scroll only if it is not in view, and leave some lines above it."""

@@ -16,6 +16,7 @@ from textual.strip import Strip
 
 from storage import Side
 from tui.rendering.lines import Ink, Line, Role, Run
+from tui.rendering.sideways import MORE_AFTER, MORE_BEFORE, character_at, seen
 from tui.rendering.turn_block import Part, Placed
 
 COMPONENTS = {f"transcript--{role}" for role in Role} | {
@@ -92,8 +93,10 @@ class Painter:
             if under:
                 segments.append(Segment(CURSOR, self._base + self._component("transcript--cursor")))
                 at += 1
-            segments += self._line(each, overlay(each) if overlay is not None else ())
-            at += min(each.line.width, each.width)
+            painted = list(self._line(each, overlay(each) if overlay is not None else ()))
+            segments += painted
+            is_plain = each.line.width <= each.width and not each.offset
+            at += each.line.width if is_plain else sum([segment.cell_length for segment in painted])
         self._pad(segments, at, width, rule, picked=picked)
         return Strip(segments, width)
 
@@ -122,10 +125,27 @@ class Painter:
         return end
 
     def _line(self, placed: Placed, marked: Sequence[Marked]) -> Iterable[Segment]:
+        if placed.offset or (placed.line.kind is not None and placed.line.width > placed.width):
+            return self._sideways(placed, marked)
         runs = cropped(placed.line, placed.width)
         if not marked:
             return [Segment(text, self.style(ink)) for text, ink in runs]
         return self._marked(runs, marked)
+
+    def _sideways(self, placed: Placed, marked: Sequence[Marked]) -> Iterable[Segment]:
+        """The part of a wide line that is seen, with marks where there is more."""
+        whole = Strip(self._marked(placed.line.runs, marked), placed.line.width)
+        part = seen(placed.line, placed.width, placed.offset)
+        mark = self.style(Ink(Role.MARKER, bold=True))
+        start, end = part.start + part.before, part.end - part.after
+        pieces: list[Segment] = list(whole.crop(0, part.lead))
+        if part.before:
+            pieces.append(Segment(MORE_BEFORE, mark))
+        if end > start:
+            pieces += whole.crop(start, end)
+        if part.after:
+            pieces.append(Segment(MORE_AFTER, mark))
+        return pieces
 
     def _marked(self, runs: Iterable[Run], marked: Sequence[Marked]) -> Iterable[Segment]:
         at = 0
@@ -167,11 +187,17 @@ def with_offsets(placed: Sequence[Placed], width: int, row: int) -> Strip:
     for n, each in enumerate(placed):
         base = RIGHT_BASE if each.part is Part.RIGHT else 0
         end = placed[n + 1].x - 1 if n + 1 < len(placed) else width
-        text = each.line.text
+        lead, rest, first, cells = "", each.line.text, 0, each.line.width
+        if each.offset or (each.line.kind is not None and cells > each.width):
+            part = seen(each.line, each.width, each.offset)
+            first = character_at(each.line, part.lead, each.offset)
+            lead, rest = set_cell_size(rest, part.lead), set_cell_size(rest[first:], each.width - part.lead)
+            cells = each.width
         for piece, x in (
             (" " * (each.x - at), base),
-            (text, base),
-            (" " * (end - each.x - each.line.width), base + len(text)),
+            (lead, base),
+            (rest, base + first),
+            (" " * (end - each.x - cells), base + first + len(rest)),
         ):
             segments.append(Segment(piece, Style.from_meta({"offset": (x, row)})))
         at = end

@@ -76,10 +76,11 @@ class Transcript(CursorView):
         *,
         columns: Columns = Columns.BOTH,
         time_words: Callable[[datetime], str] = local_time,
+        unwrapped: bool = False,
         id: str | None = None,  # noqa: A002 - Textual's name for it
     ) -> None:
-        """`time_words` says when a question was asked."""
-        super().__init__(source, columns=columns, time_words=time_words, id=id)
+        """`time_words` says when a question was asked; `unwrapped`: wide code and tables are scrolled sideways."""
+        super().__init__(source, columns=columns, time_words=time_words, unwrapped=unwrapped, id=id)
         self._code = CodeBlocks()
         self._frames: FrameTimer | None = None
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from rich.cells import cell_len
 from textual.geometry import Offset
 from textual.selection import Selection
 
 from tui.rendering.lines import BLANK, Line, joined
+from tui.rendering.sideways import character_at
 from tui.rendering.turn_block import Part, Place, Placed, TurnBlock
 from tui.rendering.turn_list import Spot
 from tui.rendering.viewport import Viewport
@@ -80,13 +80,7 @@ def placed_at(port: Viewport, x: int, y: int) -> tuple[Spot, Placed, int] | None
     placed = next((each for each in reversed(row) if x >= each.x - 1), row[0] if row else None)
     if placed is None or placed.at < 0:
         return None
-    at = 0
-    cells = placed.x
-    for at, character in enumerate(placed.line.text):  # noqa: B007 - where it stopped is the result
-        cells += cell_len(character)
-        if cells > x:
-            break
-    return spot, placed, at
+    return spot, placed, character_at(placed.line, x - placed.x, placed.offset)
 
 
 def word_at(spot: Spot, placed: Placed, at: int) -> Selection | None:

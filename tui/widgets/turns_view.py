@@ -105,12 +105,14 @@ class TurnsView(ScrollView, can_focus=True):
         *,
         columns: Columns = Columns.BOTH,
         time_words: Callable[[datetime], str] = local_time,
+        unwrapped: bool = False,
         id: str | None = None,  # noqa: A002 - Textual's name for it
     ) -> None:
-        """`time_words` says when a question was asked."""
+        """`time_words` says when a question was asked; `unwrapped`: wide code and tables are scrolled sideways."""
         super().__init__(id=id)
         self.set_reactive(TurnsView.columns, columns)
         self._time_words = time_words
+        self._unwrapped = unwrapped
         self._sides = frozenset(Side)
         self._turns = TurnList(source, self._view())
         self._port = Viewport(self._turns)
@@ -188,7 +190,7 @@ class TurnsView(ScrollView, can_focus=True):
     def _view(self) -> View:
         # What has not been on the screen yet will be as wide as that: a guess that spares the second layout.
         width = self.outer_size.width or (self.app.size.width if self.is_attached else 80)
-        return View(layout_for(width, self.columns, self._sides), self._time_words)
+        return View(layout_for(width, self.columns, self._sides), self._time_words, self._unwrapped)
 
     def _lay_out(self) -> None:
         """Lay the turns in view out anew, with the same text at the top."""
