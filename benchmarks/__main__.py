@@ -23,6 +23,7 @@ from benchmarks import (
     measure_echo,
     measure_flush,
     measure_history,
+    measure_search,
     measure_stall,
     measure_start,
     measure_stop,
@@ -58,13 +59,17 @@ class Sizes:
     """Length of an answer at 50 tokens a second."""
     history: tuple[int, ...]
     history_runs: int
+    searched: int
+    """Turns of the store that is searched."""
     flush: tuple[int, ...]
     stalls: int
     stops: int
 
 
-QUICK = Sizes(4, 80, 5, 2, 1, 4_000, 500, (100, 10_000), 1, (1_000, 5_000, 20_000, 50_000), 1, 4)
-FULL = Sizes(15, 200, 20, 5, 3, 30_000, 3_000, (100, 10_000, 100_000), 5, (1_000, 5_000, 20_000, 50_000), 3, 15)
+QUICK = Sizes(4, 80, 5, 2, 1, 4_000, 500, (100, 10_000), 1, 10_000, (1_000, 5_000, 20_000, 50_000), 1, 4)
+FULL = Sizes(
+    15, 200, 20, 5, 3, 30_000, 3_000, (100, 10_000, 100_000), 5, 100_000, (1_000, 5_000, 20_000, 50_000), 3, 15
+)
 
 Part = Callable[[Workspace, Sizes], list[Row]]
 
@@ -91,6 +96,7 @@ PARTS: dict[str, Part] = {
     "stall": lambda workspace, sizes: measure_stall.measure(workspace, runs=sizes.stalls),
     "stop": lambda workspace, sizes: measure_stop.measure(workspace, runs=sizes.stops),
     "history": lambda workspace, sizes: measure_history.measure(workspace, sizes.history, runs=sizes.history_runs),
+    "search": lambda workspace, sizes: measure_search.measure(workspace, sizes.searched),
     "flush": lambda _, sizes: measure_flush.measure(sizes.flush),
 }
 
