@@ -1,29 +1,20 @@
 """API keys: from the dialog to the system's keyring, from the keyring to a client, and nowhere else.
 
-The only door to `keyring`. A key belongs to one host and is never sent to another. It is looked for in this order:
+A key belongs to one host and is never sent to another. It is looked for in this order:
 given for this run, keyring, environment (for one host). Never in a file: a backend that would write one is refused.
 
-Keyrings hang: one that waits for its password, or a service that is dead but connected, never answers. So everything,
-the import included, happens in one daemon thread. A thread of `asyncio.to_thread` would keep the process from ending.
-Whoever asks gets an answer within the time limit; an answer that comes later is kept and served to the next one.
+An answer of the keyring that comes after its time limit is kept and served to the next one who asks.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hmac
-import queue
-import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeVar
+from typing import Literal, NoReturn, TypeVar
 
-from backends.errors import BackendError, KeyRejected, MissingKey
-
-if TYPE_CHECKING:
-    from keyring.backend import KeyringBackend
+from backends.errors import KeyRejected, MissingKey
+from backends.system_keyring import KeyringProblem, KeyringWaiting, SystemKeyring
 
 SERVICE = "duologue"
 """What our entries are filed under; the user name of each is the host."""
@@ -31,26 +22,6 @@ LONGEST_KEY = 1024
 """Characters. Keys have about a hundred; Windows keeps 1280 at most."""
 
 _T = TypeVar("_T")
-
-_ENCRYPTING: Final = {
-    "keyring.backends.SecretService.Keyring": "Secret Service",
-    "keyring.backends.libsecret.Keyring": "Secret Service",
-    "keyring.backends.kwallet.DBusKeyring": "KWallet",
-    "keyring.backends.kwallet.DBusKeyringKWallet4": "KWallet",
-    "keyring.backends.macOS.Keyring": "macOS Keychain",
-    "keyring.backends.Windows.WinVaultKeyring": "Windows Credential Manager",
-}
-"""The backends that are trusted with a key, and what people call them."""
-
-
-class KeyringProblem(BackendError):
-    """The keyring cannot be used: none, locked, refused, or it failed."""
-
-    kind = "keyring-problem"
-
-
-class KeyringWaiting(KeyringProblem):
-    """The keyring has not answered; most likely it waits for its password."""
 
 
 class ApiKey:
@@ -110,10 +81,10 @@ class ApiKeys:
         """`environment` is the value of ANTHROPIC_API_KEY, for `environment_host` alone; `timeout` in seconds."""
         self._environment = environment
         self._environment_host = environment_host
-        self._timeout = timeout
         self._this_run: dict[str, ApiKey] = {}
-        self._keyring = _Keyring()
-        self._thread = _DaemonThread()
+        self._keyring = SystemKeyring(SERVICE, timeout=timeout)
+        self._known: dict[str, ApiKey] = {}
+        """Keys as they were read last. Reading takes 40 ms and a conversation over the bus each time."""
 
     async def get(self, host: str) -> ApiKey:
         """The key for `host`.
@@ -141,13 +112,13 @@ class ApiKeys:
 
     async def set(self, host: str, key: ApiKey) -> None:
         """Put the key into the keyring, and read it back. Raises `KeyringProblem`."""
-        await self._ask(lambda: self._keyring.set(host, key))
+        await self._ask(lambda: self._store_now(host, key))
         self._this_run.pop(host, None)
 
     async def delete(self, host: str) -> bool:
         """Forget the key for `host`; True if the keyring had one. Raises `KeyringProblem`."""
         self._this_run.pop(host, None)
-        return await self._ask(lambda: self._keyring.delete(host))
+        return await self._ask(lambda: self._delete_now(host))
 
     def use_for_this_run(self, host: str, key: ApiKey) -> None:
         """Use the key until the program ends, and write it nowhere."""
@@ -178,148 +149,35 @@ class ApiKeys:
             raise KeyRejected(f"ANTHROPIC_API_KEY does not hold a key. {error}") from None
 
     async def _from_keyring(self, host: str) -> ApiKey | None:
-        known = self._keyring.known.get(host)
-        return known if known is not None else await self._ask(lambda: self._keyring.get(host))
+        known = self._known.get(host)
+        return known if known is not None else await self._ask(lambda: self._get_now(host))
 
     async def _ask(self, call: Callable[[], _T]) -> _T:
-        waiting = (
-            "Your keyring is waiting for its password. Give it where it asks, and try again; "
-            "or use a key for this run only (F9)."
+        return await self._keyring.ask(
+            call,
+            waiting="Your keyring is waiting for its password. Give it where it asks, and try again; "
+            "or use a key for this run only (F9).",
         )
-        if self._thread.busy_for() > self._timeout:
-            raise KeyringWaiting(waiting)
-        # Past the time limit a call that has not begun is withdrawn; one that has begun goes on.
-        answer = asyncio.wrap_future(self._thread.submit(call))
-        try:
-            return await asyncio.wait_for(answer, self._timeout)
-        except TimeoutError:
-            raise KeyringWaiting(waiting) from None
 
+    # In the keyring's thread
 
-class _DaemonThread:
-    """Makes calls one after the other in a thread that does not keep the process from ending."""
-
-    def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._busy_since: float | None = None
-
-    def busy_for(self) -> float:
-        """Seconds that the present call has taken; 0 if there is none."""
-        since = self._busy_since
-        return 0.0 if since is None else time.monotonic() - since
-
-    def submit(self, call: Callable[[], _T]) -> Future[_T]:
-        """Make the call when those before it are done."""
-        answer: Future[_T] = Future()
-
-        def make_call() -> None:
-            if not answer.set_running_or_notify_cancel():
-                return
-            try:
-                result = call()
-            except BaseException as error:  # noqa: BLE001  # handed on to whoever waits
-                answer.set_exception(error)
-            else:
-                answer.set_result(result)
-
-        self._calls.put(make_call)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="keyring", daemon=True)
-            self._thread.start()
-        return answer
-
-    def _run(self) -> NoReturn:
-        while True:
-            call = self._calls.get()
-            self._busy_since = time.monotonic()
-            try:
-                call()
-            finally:
-                self._busy_since = None
-
-
-class _Keyring:
-    """The system's keyring, synchronous. Each method may hang for ever, and raises `KeyringProblem`."""
-
-    def __init__(self) -> None:
-        self.name = ""
-        """What people call it; empty until it is found."""
-        self.known: dict[str, ApiKey] = {}
-        """Keys as they were read last. Reading takes 40 ms and a conversation over the bus each time."""
-        self._backend: KeyringBackend | None = None
-
-    def get(self, host: str) -> ApiKey | None:
-        if host in self.known:
-            return self.known[host]
-        backend = self._opened()
-        text = _translated(lambda: backend.get_password(SERVICE, host))
+    def _get_now(self, host: str) -> ApiKey | None:
+        if host in self._known:
+            return self._known[host]
+        text = self._keyring.get_now(host)
         if text is None:
             return None
         try:
-            self.known[host] = checked_key(text)
+            self._known[host] = checked_key(text)
         except KeyRejected:
             raise KeyringProblem(f"What the keyring holds for {host} is not a key. Store the key anew.") from None
-        return self.known[host]
+        return self._known[host]
 
-    def set(self, host: str, key: ApiKey) -> None:
-        backend = self._opened()
-        self.known.pop(host, None)
-        _translated(lambda: backend.set_password(SERVICE, host, key.reveal()))
-        if _translated(lambda: backend.get_password(SERVICE, host)) != key.reveal():
-            raise KeyringProblem("The keyring took the key but does not give it back. Use a key for this run only.")
-        self.known[host] = key
+    def _store_now(self, host: str, key: ApiKey) -> None:
+        self._known.pop(host, None)
+        self._keyring.set_now(host, key.reveal())
+        self._known[host] = key
 
-    def delete(self, host: str) -> bool:
-        backend = self._opened()
-        self.known.pop(host, None)
-        if _translated(lambda: backend.get_password(SERVICE, host)) is None:
-            return False
-        _translated(lambda: backend.delete_password(SERVICE, host))
-        return True
-
-    def _opened(self) -> KeyringBackend:
-        if self._backend is None:
-            self._backend, self.name = _translated(_encrypting_backend)
-        return self._backend
-
-
-def _encrypting_backend() -> tuple[KeyringBackend, str]:
-    import keyring
-    from keyring.backends.chainer import ChainerBackend
-
-    chosen = keyring.get_keyring()
-    # A chain may end in a backend that writes plain files; only its encrypting members are used.
-    candidates = list(chosen.backends) if isinstance(chosen, ChainerBackend) else [chosen]
-    for backend in candidates:
-        name = _ENCRYPTING.get(_class_name(backend))
-        if name is not None and backend.priority >= 1:
-            return backend, name
-    match _class_name(chosen):
-        case "keyring.backends.fail.Keyring" | "keyring.backends.chainer.ChainerBackend":
-            raise KeyringProblem("This system has no keyring that can be used.")
-        case "keyring.backends.null.Keyring":
-            raise KeyringProblem("The keyring is switched off (PYTHON_KEYRING_BACKEND or keyringrc.cfg says so).")
-        case other:
-            raise KeyringProblem(f"The keyring backend {other} is refused: it is not known to encrypt.")
-
-
-def _class_name(backend: KeyringBackend) -> str:
-    return f"{type(backend).__module__}.{type(backend).__qualname__}"
-
-
-def _translated(call: Callable[[], _T]) -> _T:
-    """The call's result. Whatever goes wrong in a keyring becomes a `KeyringProblem`, without the foreign words."""
-    try:
-        return call()
-    except KeyringProblem:
-        raise
-    except ImportError as error:
-        module = error.name or "of that name"
-        raise KeyringProblem(
-            f"The keyring backend cannot be loaded: there is no module {module} (see PYTHON_KEYRING_BACKEND)."
-        ) from error
-    except Exception as error:  # backends raise what their buses and systems raise, KeyringError or not
-        if type(error).__name__ in ("KeyringLocked", "PromptDismissedException", "LockedException"):
-            raise KeyringProblem("Your keyring is locked, and was not unlocked.") from error
-        raise KeyringProblem(f"The keyring failed ({type(error).__name__}).") from error
+    def _delete_now(self, host: str) -> bool:
+        self._known.pop(host, None)
+        return self._keyring.delete_now(host)

@@ -218,11 +218,13 @@ def _add_key(commands: Commands) -> None:
         "key",
         help="the API key for Claude, in the system's keyring",
         description="Store, look for or delete the API key for Claude in the system's keyring. The key is read from "
-        "the terminal without being shown, or as one line from standard input; never from the command line.",
+        "the terminal without being shown, or as one line from standard input; never from the command line. "
+        "`recovery` prints the recovery key of the vault of confidential sessions, for paper; `recover` reads it the "
+        "same way and puts the vault's key back into a keyring that has lost it.",
         allow_abbrev=False,
     )
     parser.set_defaults(may_be_given_a_key=True)
-    parser.add_argument("action", choices=("set", "status", "delete"))
+    parser.add_argument("action", choices=("set", "status", "delete", "recovery", "recover"))
     parser.add_argument("extra", nargs="*", help=argparse.SUPPRESS)
 
 
@@ -342,7 +344,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise `UsageError`."""
         if self.get_default("may_be_given_a_key"):  # then the message may hold one
-            raise UsageError(f"Write duologue key set, key status or key delete. {_KEY_ON_COMMAND_LINE}")
+            raise UsageError(f"Write duologue key set, status, delete, recovery or recover. {_KEY_ON_COMMAND_LINE}")
         # A word in the wrong place may be a secret as well; what could stand there is told, it is not.
         message = re.sub(r"invalid choice: .* \(choose from (.*)\)$", r"choose from \1", message, flags=re.DOTALL)
         raise UsageError(f"{message}. `{self.prog} --help` shows how it is written.")

@@ -91,6 +91,11 @@ class Settings:
         """Where ordinary sessions are kept."""
         return self.data_directory / "duologue.db"
 
+    @property
+    def vault(self) -> Path:
+        """Where confidential sessions are kept, encrypted."""
+        return self.data_directory / "vault.db"
+
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 _TERMINAL = ("TERM", "COLORTERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "LANG", "LC_ALL", "LC_CTYPE")

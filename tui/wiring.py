@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from backends.engine import EmbeddedEngine, EngineAddress
     from backends.gguf_files import GgufFile
     from backends.keys import ApiKeys
+    from conversation.vault import Vault
     from tui.confinement import Confinement, Guard
 
 HTTPS_PORT, OLLAMA_PORT, LMSTUDIO_PORT = 443, 11434, 1234
@@ -80,6 +81,13 @@ class Wiring:
     def library(self, store: StoreThread) -> Library:
         """All conversations of a store."""
         return Library(store, self.saved_connector, self.surroundings())
+
+    def vault(self) -> Vault:
+        """The vault's door; opens nothing yet."""
+        from backends.vault_keys import VaultKeys
+        from conversation.vault import Vault
+
+        return Vault(self.settings.vault, VaultKeys())
 
     @cached_property
     def keys(self) -> ApiKeys:
