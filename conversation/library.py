@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from backends import Connector
 from conversation.engine import Conversation, Surroundings
-from storage import Found, Occurrences, RequestRecord, Session, SessionSummary, Side, Turn, TurnSize
+from storage import Found, Occurrences, Question, RequestRecord, Session, SessionSummary, Side, Turn, TurnSize
 from storage.needles import Needle
 from storage.session_filter import SessionFilter
 from storage.store import Store
@@ -83,6 +83,11 @@ class Library:
         """
         session = conversation.session
         return [] if session is None else await self._store.find(session.id, needle)
+
+    def questions(self, conversation: Conversation, first: int, count: int) -> Sequence[Question]:
+        """A run of a conversation's questions, oldest first; `first` counts from 0. Raises `StoreError`."""
+        session = conversation.session
+        return [] if session is None else self._store.reader.questions(session.id, first, count)
 
     @property
     def kept(self) -> bool:

@@ -345,6 +345,18 @@ class Found:
     """Turns of an older file that cannot be found yet; 0 once its index is built."""
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A turn in the outline of its session."""
+
+    turn_id: int
+    seq: int
+    prompt: str
+    """Its beginning."""
+    trouble: str
+    """"failed", "interrupted" or "stopped" if one of its newest answers did not end well; else empty."""
+
+
 class Where(StrEnum):
     """A part of a turn in which words can be found."""
 

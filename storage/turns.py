@@ -23,6 +23,7 @@ from storage.records import (
     Outcome,
     PastReply,
     PastTurn,
+    Question,
     Reply,
     Settlement,
     Side,
@@ -54,6 +55,14 @@ SELECT t.id AS turn_id, t.prompt, t.adopted_reply_id, r.id, r.side, r.variant, r
 FROM turns t LEFT JOIN replies r ON r.turn_id = t.id AND r.outcome <> 'open'
 WHERE t.session_id = ?1 AND t.seq < coalesce((SELECT seq FROM turns WHERE id = ?2), 9223372036854775807)
 ORDER BY t.seq DESC
+"""
+
+_QUESTIONS = """
+SELECT t.id, t.seq, substr(t.prompt, 1, 400),
+  coalesce((SELECT outcome FROM replies r WHERE r.turn_id = t.id AND outcome IN ('failed', 'interrupted', 'stopped')
+    AND variant = (SELECT max(variant) FROM replies WHERE turn_id = t.id AND side = r.side)
+    ORDER BY outcome LIMIT 1), '')
+FROM turns t WHERE t.session_id = ? ORDER BY t.seq LIMIT ? OFFSET ?
 """
 
 _SETTLED_COLUMNS = (
@@ -235,6 +244,10 @@ class TurnsTable:
         return self._db.number(
             "SELECT count(*) FROM turns WHERE session_id = ? AND seq < ?", (session_id, row["seq"])
         )
+
+    def questions(self, session_id: str, first: int, count: int) -> list[Question]:
+        """A run of a session's questions, oldest first; `first` counts from 0."""
+        return list(starmap(Question, self._db.rows(_QUESTIONS, (session_id, count, first))))
 
     def reply(self, reply_id: int) -> Reply:
         """One reply; an open one with the text stored so far. Raises `NotFound`."""

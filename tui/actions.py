@@ -56,6 +56,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("model_left", "", "Model of the left side", "Choose who answers on the left"),
     Action("model_right", "", "Model of the right side", "Choose who answers on the right"),
     Action("layout", "f3", "Layout", "Both columns, left, right, stacked", "layout", priority=True),
+    Action("questions", "", "Questions", "Go to a question of this session by its outline", "questions"),
     Action("wrap", "", "Wrap wide code", "Wrap wide code and tables, or scroll them sideways", "wrap"),
     Action("key", "f9", "API key", "Put your Anthropic API key into the keyring", "key", priority=True),
     Action(

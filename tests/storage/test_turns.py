@@ -242,3 +242,18 @@ def test_a_count_that_no_server_can_mean_is_not_known(store: Store) -> None:
     settled = store.settle_reply(left.id, Settlement(Outcome.COMPLETE, NOON, receipt=receipt)).receipt
     assert (settled.input_tokens, settled.output_tokens, settled.cost_usd) == (None, 2**63 - 1, None)
     assert settled.total_s == float("inf")
+
+
+def test_questions_are_read_in_runs_and_say_what_went_wrong(store: Store) -> None:
+    session = new_session(store)
+    for n in range(5):
+        turn = new_turn(store, session, f"question {n}" + "x" * 1_000, seconds=n)
+        outcome = Outcome.FAILED if n == 3 else Outcome.COMPLETE
+        store.settle_reply(turn.replies[0].id, Settlement(outcome, later(9)))
+    found = store.questions(session.id, 2, 2)
+    assert [(one.seq, one.prompt[:10], one.trouble) for one in found] == [
+        (3, "question 2", ""),
+        (4, "question 3", "failed"),
+    ]
+    assert len(found[0].prompt) == 400
+    assert len(store.questions(session.id, 4, 100)) == 1

@@ -341,6 +341,23 @@ async def test_words_are_found_in_the_session_on_screen_from_the_prompt_and_from
         await until(lambda: "1 of 1" in screen_lines(app))
 
 
+async def test_the_outline_goes_to_a_question_and_wide_code_is_unwrapped_by_a_command(run: Run) -> None:
+    world = two_sides("word\n\n" * 60 + "```\n" + "x" * 200 + "\n```")
+    async with run(world) as (app, pilot):
+        await send(app, pilot, "/questions")
+        await until(lambda: "no questions" in screen_lines(app))
+        await send(app, pilot, "the first of all")
+        await until(lambda: settled(world))
+        await until(lambda: "↪" in screen_lines(app))
+        await send(app, pilot, "/wrap")
+        await until(lambda: "↪" not in screen_lines(app))
+        app.screen.query_one(Transcript).focus()
+        await pilot.press("g")
+        await until(lambda: "1 question" in screen_lines(app))
+        await pilot.press("enter")
+        await until(lambda: app.screen is chat(app) and "the first of all" in screen_lines(app).split("\n")[4])
+
+
 async def test_a_place_on_the_other_side_is_shown_in_one_column(run: Run) -> None:
     world = two_sides("left words", "right words")
     async with run(world, (80, 24)) as (app, pilot):

@@ -15,6 +15,8 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 
 from storage import Outcome, Side, Turn
+from storage.finding import occurrences
+from storage.needles import Literal
 from tests.tui.answers import ANSWERS, LEASE
 from tests.tui.hostile import COMMANDING, HOSTILE
 from tests.tui.screen_text import screen_lines, until
@@ -618,4 +620,22 @@ async def test_a_theme_or_a_scroll_lays_nothing_out_again() -> None:
         app.theme = "textual-light"
         await pilot.pause()
         await pilot.press("down", "down")
+        assert view.laid_out == before
+
+
+async def test_a_new_width_or_theme_touches_only_what_is_in_view() -> None:
+    turns = [answered(n, LEASE, LEASE) for n in range(1, 500)]
+    async with shown(turns, size=(100, 30)) as (app, view, pilot):
+        for width in (90, 120, 80):
+            before = view.laid_out
+            await pilot.resize_terminal(width, 30)
+            await pilot.pause()
+            assert 0 < view.laid_out - before <= 4
+        view.show_found(Literal("tenant"), [occurrences(each, Literal("tenant")) for each in turns])
+        await pilot.pause()
+        before = view.laid_out
+        app.theme = "textual-light"
+        await pilot.pause()
+        view.end_find()
+        await pilot.pause()
         assert view.laid_out == before

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -430,6 +431,23 @@ class ChatScreen(Screen[None]):
     def on_finding_view_find_asked(self) -> None:
         """The same from inside the turns."""
         self.action_find_here()
+
+    def action_questions(self) -> None:
+        """The outline of this session."""
+        from tui.screens.questions import QuestionsScreen
+
+        conversation, library = self.conversation, self._library
+        if conversation is None or library is None or not self._turn_count:
+            self.say("There are no questions in this session yet.")
+            return
+
+        def go(turn_id: int | None) -> None:
+            if turn_id is not None:
+                self._transcript.show_turn(turn_id)
+                self._transcript.focus()
+
+        rows = partial(library.questions, conversation)
+        self.app.push_screen(QuestionsScreen(rows, self._turn_count, self._transcript.turn_at_top), go)
 
     def action_wrap(self) -> None:
         """Wrap wide code and tables, or leave them wide."""

@@ -37,6 +37,9 @@ class CursorView(FindingView):
             "shift+right", "sideways(1)", "Wide code and tables: to the right", show=False, id="transcript.right"
         ),
         Binding("shift+left", "sideways(-1)", "Wide code and tables: to the left", show=False, id="transcript.left"),
+        Binding(
+            "g", "screen.act('questions')", "Go to a question by the outline", show=False, id="transcript.outline"
+        ),
         Binding("w", "wrap", "Wrap wide code and tables, or scroll them", show=False, id="transcript.wrap"),
     ]
 

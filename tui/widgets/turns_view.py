@@ -295,6 +295,11 @@ class TurnsView(ScrollView, can_focus=True):
             self._port.show(Spot(index, 1))
             self._scrolled(down=False)
 
+    @property
+    def turn_at_top(self) -> int:
+        """Which turn is at the top of the view, counted from 0."""
+        return self._port.top.turn
+
     def action_question(self, step: int) -> None:
         """To a question before or after the one at the top of the view."""
         turn, row = self._port.top
