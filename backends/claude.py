@@ -119,12 +119,14 @@ class ClaudeBackend:
         api_model: str | None = None,
         demo: bool = False,
         proxy: str | None = None,
+        ca_file: Path | None = None,
         patience: Patience | None = None,
         max_output_tokens: int | None = None,
         prices: Path | None = None,
     ) -> None:
         """`api_model` is the name that the server is asked for, where it is not the one in `spec`.
 
+        `ca_file` holds certificates that are believed besides the system's.
         `demo`: the server is llama.cpp on this machine, which speaks the same protocol and may be slower to begin.
         `max_output_tokens` is for requests that name none. `prices` is the user's own file (see `claude_models`);
         raises `PriceFileError` where it cannot be used.
@@ -137,7 +139,7 @@ class ClaudeBackend:
         self._max_output_tokens = max_output_tokens
         self._prices = prices
         self._known = claude_models.model(self._model, prices)
-        self._server = _Server(address, demo=demo, proxy=proxy, patience=self._patience)
+        self._server = _Server(address, demo=demo, proxy=proxy, ca_file=ca_file, patience=self._patience)
 
     @property
     def spec(self) -> ModelSpec:
@@ -248,6 +250,7 @@ async def models(
     *,
     demo: bool = False,
     proxy: str | None = None,
+    ca_file: Path | None = None,
     patience: Patience = CLOUD,
 ) -> list[ModelInfo]:
     """The models that the server offers to this key, newest first.
@@ -255,7 +258,7 @@ async def models(
     The server is asked, so only when a person wants the list; `claude_models.known_models` is what is known without.
     Raises `BackendError`.
     """
-    server = _Server(address, demo=demo, proxy=proxy, patience=patience)
+    server = _Server(address, demo=demo, proxy=proxy, ca_file=ca_file, patience=patience)
     shown_when_asked = await key()
     await _sdk_import.wait()
     try:
@@ -282,10 +285,13 @@ async def models(
 class _Server:
     """One address, and the HTTP client that can reach nothing else."""
 
-    def __init__(self, address: ServerAddress, *, demo: bool, proxy: str | None, patience: Patience) -> None:
+    def __init__(
+        self, address: ServerAddress, *, demo: bool, proxy: str | None, ca_file: Path | None, patience: Patience
+    ) -> None:
         self._address = address
         self._demo = demo
         self._proxy = proxy
+        self._ca_file = ca_file
         self._patience = patience
         self._http: httpx2.AsyncClient | None = None
         self.name = "Anthropic" if address.host == _OFFICIAL_HOST else address.display
@@ -331,7 +337,7 @@ class _Server:
             from backends.door import transport_httpx2
 
             try:
-                door = transport_httpx2(self._address, proxy=self._proxy)
+                door = transport_httpx2(self._address, proxy=self._proxy, ca_file=self._ca_file)
             except AddressRefused as error:
                 raise Unreachable(str(error)) from error
             patience = self._patience

@@ -38,6 +38,7 @@ __all__ = ["DoorRefused", "Ledger", "client", "note_that_it_left", "recorded", "
 
 if TYPE_CHECKING:
     import ssl
+    from pathlib import Path
 
     import httpx
     import httpx2
@@ -58,12 +59,18 @@ def transport_httpx(address: ServerAddress, *, proxy: str | None = None) -> http
     return cast("httpx.AsyncBaseTransport", _transport(httpx, httpcore, address, proxy))
 
 
-def transport_httpx2(address: ServerAddress, *, proxy: str | None = None) -> httpx2.AsyncBaseTransport:
-    """A door for clients of httpx2. Raises `AddressRefused` for a proxy where none may be."""
+def transport_httpx2(
+    address: ServerAddress, *, proxy: str | None = None, ca_file: Path | None = None
+) -> httpx2.AsyncBaseTransport:
+    """A door for clients of httpx2.
+
+    `ca_file`: certificates (PEM) that are believed besides the system's, such as a company's own. Raises
+    `AddressRefused` for a proxy where none may be, and for a file that holds no certificate.
+    """
     import httpcore2
     import httpx2
 
-    return cast("httpx2.AsyncBaseTransport", _transport(httpx2, httpcore2, address, proxy))
+    return cast("httpx2.AsyncBaseTransport", _transport(httpx2, httpcore2, address, proxy, ca_file))
 
 
 def client(
@@ -132,22 +139,24 @@ _line: ContextVar[_Line | None] = ContextVar("line", default=None)
 """The request that the current task is sending; set while it waits for the headers of the answer."""
 
 
-def _transport(http: Any, core: Any, address: ServerAddress, proxy: str | None) -> Any:
+def _transport(http: Any, core: Any, address: ServerAddress, proxy: str | None, ca_file: Path | None = None) -> Any:
     """The transport of one library; its base classes are only known here."""
     door = type("Door", (_Door, http.AsyncBaseTransport), {})
     body = type("DoorBody", (_Body, http.AsyncByteStream), {})
-    return door(http, core, body, address, proxy)
+    return door(http, core, body, address, proxy, ca_file)
 
 
 class _Door:
     """A transport that leads to one address."""
 
-    def __init__(self, http: Any, core: Any, body: Any, address: ServerAddress, proxy: str | None) -> None:
+    def __init__(
+        self, http: Any, core: Any, body: Any, address: ServerAddress, proxy: str | None, ca_file: Path | None
+    ) -> None:
         self._http, self._core, self._body, self._address = http, core, body, address
-        via = _parsed_proxy(core, address, proxy)
+        via = _parsed_proxy(core, address, proxy, ca_file)
         host, port = (address.host, address.port) if via is None else (via.url.host.decode("ascii"), via.url.port)
         self._pool = core.AsyncConnectionPool(
-            ssl_context=_tls() if address.scheme == "https" else None,
+            ssl_context=_tls(ca_file) if address.scheme == "https" else None,
             proxy=via,
             network_backend=_Dialler(
                 core, host, port, address.may_be if via is None else _anywhere, unix_socket=address.unix_socket
@@ -385,7 +394,7 @@ def _host_and_port(url: Any) -> tuple[str, int]:
     return url.raw_host.decode("ascii").strip("[]"), url.port or (443 if url.scheme == "https" else 80)
 
 
-def _parsed_proxy(core: Any, address: ServerAddress, proxy: str | None) -> Any:
+def _parsed_proxy(core: Any, address: ServerAddress, proxy: str | None, ca_file: Path | None) -> Any:
     """A proxy that the user configured for the cloud; nothing else may be between us and a local server."""
     if proxy is None:
         return None
@@ -400,15 +409,24 @@ def _parsed_proxy(core: Any, address: ServerAddress, proxy: str | None) -> Any:
         raise AddressRefused("Write the proxy as http://HOST:PORT or https://HOST:PORT.")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-    context = _tls() if parts.scheme == "https" else None
+    context = _tls(ca_file) if parts.scheme == "https" else None
     return core.Proxy(f"{parts.scheme}://{host}:{port}", auth=auth, ssl_context=context)
 
 
-def _tls() -> ssl.SSLContext:
-    """The system's own certificates, for both libraries.
+def _tls(ca_file: Path | None) -> ssl.SSLContext:
+    """The system's own certificates, for both libraries, and those that the user named.
 
     httpx's own context would obey SSLKEYLOGFILE, which writes the keys of the connection to a file.
     """
     import httpx2
 
-    return httpx2.create_ssl_context(trust_env=False)
+    context = httpx2.create_ssl_context(trust_env=False)
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except OSError as error:  # ssl.SSLError is one
+            raise AddressRefused(
+                f"ca_file in the configuration cannot be used: {ca_file}: {error.strerror or error}. Name a file of "
+                "certificates in PEM form."
+            ) from error
+    return context

@@ -50,6 +50,8 @@ class Settings:
     """Where claude_url comes from: "default", "ANTHROPIC_BASE_URL" or "configuration"."""
     claude_proxy: str | None = None
     """A proxy for Claude, and for nothing else; proxy variables of the environment are not used."""
+    claude_ca_file: Path | None = None
+    """Certificates (PEM) that are believed for Claude besides the system's, such as a company's own."""
     max_output_tokens: int | None = None
     """Longest answer, in tokens; None: the backend's default."""
     prices_file: Path | None = None
@@ -118,7 +120,7 @@ _TABLES: Mapping[str, Mapping[str, str]] = {
         "require_kernel": "require_kernel",
         "max_output_tokens": "max_output_tokens",
     },
-    "claude": {"url": "claude_url", "proxy": "claude_proxy", "prices": "prices_file"},
+    "claude": {"url": "claude_url", "proxy": "claude_proxy", "ca_file": "claude_ca_file", "prices": "prices_file"},
     "ollama": {"url": "ollama_url", "context_tokens": "ollama_context_tokens"},
     "lmstudio": {"url": "lmstudio_url"},
     "engine": {"llama_server": "llama_server", "context_tokens": "engine_context_tokens"},
@@ -252,7 +254,7 @@ def _take(path: Path, values: dict[str, Any], table: str, key: str, value: objec
     if setting == "trusted_hosts":
         assert isinstance(value, list)  # noqa: S101 - for the type checker; tested two lines above
         values[setting] = frozenset(str(host).strip().lower() for host in value)
-    elif setting in ("prices_file", "llama_server"):
+    elif setting in ("prices_file", "llama_server", "claude_ca_file"):
         values[setting] = _path(str(value), f"{path}: {where}")
     else:
         values[setting] = value

@@ -177,6 +177,7 @@ class Wiring:
             address=address,
             key=lambda: self.keys.get(address.host),
             proxy=self.settings.claude_proxy,
+            ca_file=self.settings.claude_ca_file,
             max_output_tokens=self.settings.max_output_tokens,
             prices=self.settings.prices_file,
         )
@@ -301,7 +302,13 @@ class Wiring:
         from backends.claude import models
 
         address = self.claude_address
-        return await models(address, lambda: self.keys.get(address.host), proxy=self.settings.claude_proxy)
+        settings = self.settings
+        return await models(
+            address,
+            lambda: self.keys.get(address.host),
+            proxy=settings.claude_proxy,
+            ca_file=settings.claude_ca_file,
+        )
 
     async def aclose(self) -> None:
         """End the engines."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import shutil
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -385,3 +388,50 @@ async def test_gateway_on_this_machine_is_a_cloud_in_the_ledger_and_still_checke
     assert (ledger.only["host"], ledger.only["locality"]) == ("127.0.0.1", Locality.CLOUD)
     with pytest.raises(AddressRefused, match="reached directly"):
         library.transport(gateway, proxy="http://127.0.0.1:3128")
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A company's own certificate for 127.0.0.1, and its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    made, key = tmp_path / "ca.pem", tmp_path / "key.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+            *("-days", "2", "-subj", "/CN=gateway", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", key, "-out", made),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return made, key
+
+
+async def test_certificate_that_the_user_named_is_believed_and_no_other(certificate: tuple[Path, Path]) -> None:
+    import httpx2
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    address = at(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    async with server:
+        async with httpx2.AsyncClient(transport=transport_httpx2(address, ca_file=certificate[0])) as http:
+            assert (await http.get(address.url)).text == "ok"
+        async with httpx2.AsyncClient(transport=transport_httpx2(address)) as http:
+            with pytest.raises(httpx2.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+                await http.get(address.url)
+
+
+def test_certificate_file_that_is_none_is_told(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.write_text("nothing")
+    for path in (empty, tmp_path / "absent.pem"):
+        with pytest.raises(AddressRefused, match="ca_file in the configuration cannot be used"):
+            transport_httpx2(at("https://example.com"), ca_file=path)
