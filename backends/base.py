@@ -177,6 +177,8 @@ class Connector:
     """Loads the libraries that `connect` needs, off the event loop; returns at once when they are there."""
     server: ServerAddress | None = None
     """Where it is asked; None for an engine that this program starts itself."""
+    is_unverifiable: bool = False
+    """True: what answers at a loopback address of this kind cannot be made to prove that it is this machine."""
 
     @property
     def is_listed(self) -> bool:

@@ -15,7 +15,10 @@ from datetime import datetime
 from functools import partial
 
 from backends import Backend, Connector, Message, Request
+from backends.address import ServerAddress
+from backends.listener import Listener, listener
 from conversation import history, policy
+from conversation.attested import Attested, named
 from conversation.reply_run import ReplyRun
 from conversation.retries import RetryPolicy
 from conversation.updates import Show, TurnOpened, VariantOpened
@@ -26,6 +29,22 @@ from storage.thread import StoreThread
 
 class NothingToAsk(Exception):
     """No admitted side is there to answer; the message says what to do."""
+
+
+class WordNeeded(NothingToAsk):
+    """What answers at an address of this machine cannot be verified, and the user has not vouched for it yet."""
+
+    def __init__(self, connector: Connector, server: ServerAddress, listener: Listener | None) -> None:
+        self.name = named(server)
+        """HOST:PORT."""
+        self.is_lmstudio = connector.spec.backend == "lmstudio"
+        self.program = listener.program if listener else ""
+        """Who listens there (foreign text), "" where that is not known."""
+        self.passes_on = listener is not None and listener.passes_on
+        super().__init__(
+            f"This session is confidential, and nothing proves that what answers at {self.name} is on this machine. "
+            f'If it is, say so with --attest {self.name}, or add attested = ["{self.name}"] to the configuration.'
+        )
 
 
 class Busy(Exception):
@@ -41,6 +60,10 @@ class Surroundings:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     retries: RetryPolicy = field(default_factory=RetryPolicy)
     max_output_tokens: int | None = None
+    attested: Attested = field(default_factory=Attested)
+    """Servers that are on this machine by the user's word."""
+    level: str = ""
+    """What keeps this process from every way out but the models': for the ledger; "" is not known."""
 
 
 @dataclass(slots=True, eq=False)
@@ -106,7 +129,8 @@ class Conversation:
         """Store the prompt, send it to `sides` (None: all), and return the turn when every reply is settled.
 
         Raises `ValueError` for an empty prompt, `Busy`, `NothingToAsk`, and `StoreError` when the prompt could not be
-        stored (then nothing was sent). A side's own failure is not an error here: its reply says so.
+        stored (then nothing was sent), and `WordNeeded` (see `take_word`). A side's own failure is not an error here:
+        its reply says so.
         """
         if not prompt.strip():
             raise ValueError("The prompt is empty.")
@@ -115,6 +139,7 @@ class Conversation:
         asked = {side: one for side, one in self._connectors.items() if sides is None or side in sides}
         with self._taken(asked) as places:
             session = await self._current_session()
+            await self._check_words(asked.values())
             told = await self._store.run(history.told, session.id, asked)
             replies = [NewReply(side, str(one.spec)) for side, one in asked.items()]
             turn = await self._store.run(Store.open_turn, session.id, prompt, self._world.now(), replies)
@@ -131,6 +156,7 @@ class Conversation:
         asked = {at: one for at, one in self._connectors.items() if at is side and self.session is not None}
         with self._taken(asked) as places:
             session = await self._current_session()
+            await self._check_words(asked.values())
             told = await self._store.run(history.told, session.id, asked, before=turn_id)
             new = NewReply(side, str(asked[side].spec))
             reply = await self._store.run(Store.open_variant, turn_id, new, self._world.now())
@@ -183,6 +209,18 @@ class Conversation:
         async with self._row:
             if self.session is not None:
                 await self._store_pair()
+
+    @property
+    def places(self) -> Mapping[Side, str]:
+        """Where each side is asked, in words: "this machine, by your word"."""
+        return {
+            side: policy.place(one, self._world.attested, confidential=self._confidential)
+            for side, one in self._connectors.items()
+        }
+
+    def take_word(self, needed: WordNeeded) -> None:
+        """The user says that this server is on this machine; kept for later runs unless off the record."""
+        self._world.attested.add(needed.name, needed.program, keep=self._store.kept)
 
     async def adopt(self, turn_id: int, reply_id: int | None) -> Turn:
         """Tell both sides this answer from now on (None: each its own again)."""
@@ -260,7 +298,18 @@ class Conversation:
             monotonic=self._world.monotonic,
             sleep=self._world.sleep,
             retries=self._world.retries,
+            attested=self._world.attested,
+            level=self._world.level,
         )
+
+    async def _check_words(self, asked: Iterable[Connector]) -> None:
+        """Raises `WordNeeded` before anything of the prompt is stored or sent."""
+        for connector in asked:
+            server = connector.server
+            if self._confidential and server is not None and server.is_here:
+                behind = await asyncio.to_thread(listener, server.port)
+                if policy.needs_word(connector, self._world.attested, behind, confidential=True):
+                    raise WordNeeded(connector, server, behind)
 
     def _backend(self, side: Side, connector: Connector) -> Backend:
         """The side's client, made at its first use: a refused model never gets one."""

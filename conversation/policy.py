@@ -10,7 +10,11 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from backends import Connector, Locality
+from backends.listener import Listener
+from conversation.attested import Attested, named
 from storage import Side
+
+BY_YOUR_WORD = f"{Locality.THIS_MACHINE}, by your word"
 
 
 def admits(connector: Connector, *, confidential: bool) -> bool:
@@ -42,3 +46,26 @@ def answer_is_acceptable(connector: Connector, locality: Locality, *, confidenti
             return False
         case _:
             assert_never(locality)
+
+
+def needs_word(
+    connector: Connector, attested: Attested, listener: Listener | None = None, *, confidential: bool
+) -> bool:
+    """True if the user must say first that this server is on this machine.
+
+    So it is where nothing can be verified, and where `listener`, the program behind the port, is one that passes on.
+    """
+    server = connector.server
+    if not confidential or server is None or not server.is_here:
+        return False
+    if listener is not None and listener.passes_on:
+        return not attested.covers(named(server), listener.program)
+    return connector.is_unverifiable and named(server) not in attested
+
+
+def place(connector: Connector, attested: Attested, *, confidential: bool) -> str:
+    """Where a model is asked, in words, and on whose word in a confidential session."""
+    server = connector.server
+    if confidential and server is not None and server.is_here and named(server) in attested:
+        return BY_YOUR_WORD
+    return str(connector.locality)

@@ -32,6 +32,7 @@ from backends import Located as BackendLocated
 from backends.errors import LeftThisMachine, NotOnDevice
 from backends.ledger import recorded
 from conversation import estimate, policy
+from conversation.attested import Attested
 from conversation.ledger import StoredLedger
 from conversation.retries import RetryPolicy
 from conversation.updates import Delta, Located, RetryWaiting, Settled, Show, State, StateChanged
@@ -64,6 +65,8 @@ class ReplyRun:
         monotonic: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         retries: RetryPolicy,
+        attested: Attested,
+        level: str,
     ) -> None:
         self.reply = reply
         self.connector = connector
@@ -77,6 +80,8 @@ class ReplyRun:
         self._monotonic = monotonic
         self._sleep = sleep
         self._retries = retries
+        self._attested = attested
+        self._level = level
         self._task: asyncio.Task[None] | None = None
         self._stop_note: str | None = None
         self._text: list[str] = []
@@ -153,10 +158,22 @@ class ReplyRun:
         await self._prepare()
         # Asked here and not earlier: the latch may have fallen while a library was imported.
         request = replace(self._request, this_machine_only=self._confidential())
-        ledger = StoredLedger(self._store, self._now, session_id=self._session_id, reply_id=self.reply.id)
+        ledger = StoredLedger(
+            self._store,
+            self._now,
+            session_id=self._session_id,
+            reply_id=self.reply.id,
+            level=self._level,
+            attested=self._attested.__contains__,
+        )
         try:
             if not policy.admits(self.connector, confidential=request.this_machine_only):
                 raise NotOnDevice("This session is confidential: only models on this machine are asked.")
+            if policy.needs_word(self.connector, self._attested, confidential=request.this_machine_only):
+                raise NotOnDevice(
+                    "This session is confidential, and nothing proves that this server is on this machine. Ask again "
+                    "to say that it is."
+                )
             with recorded(ledger, "chat"):
                 await self._answered(request)
         except LeftThisMachine as alarm:
@@ -209,7 +226,10 @@ class ReplyRun:
             )
         self._located = event
         self._asked_at = self._monotonic()  # what follows is the model's own wait
-        self._show(Located(self.reply.side, self.reply.id, str(event.locality), event.address, event.proof))
+        place = str(event.locality)
+        if event.locality is self.connector.locality:
+            place = policy.place(self.connector, self._attested, confidential=self._confidential())
+        self._show(Located(self.reply.side, self.reply.id, place, event.address, event.proof))
 
     def _receive(self, text: str, *, thinking: bool) -> None:
         if not text:

@@ -178,6 +178,14 @@ def _add_pair(parser: argparse.ArgumentParser, prefix: str = "") -> None:
         help="keep nothing on disk: no session, no draft, no ledger",
     )
     parser.add_argument(
+        "--attest",
+        metavar="HOST:PORT",
+        action="append",
+        default=[],
+        dest=f"{prefix}attest",
+        help="say that what answers there is on this machine, for confidential sessions; kept",
+    )
+    parser.add_argument(
         "--offline", action="store_true", dest=f"{prefix}offline", help="ask nothing that is not on this machine"
     )
 

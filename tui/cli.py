@@ -66,6 +66,7 @@ def _run(arguments: Namespace, confined: Confined | None, *, own: bool) -> int:
         wiring = Wiring(configured, offline=arguments.offline, confinement=confinement)
         if own:
             wiring.guard = hold(confinement)
+        _take_words(arguments, wiring)
         if arguments.command is not None:
             return _run_command(arguments, wiring)
         return _open_app(arguments, wiring, b"" if confined is None else confined.carried, own=own)
@@ -92,6 +93,17 @@ def _become_confidential(arguments: Namespace, configured: Settings) -> NoReturn
         restart_confidential(configured, sys.argv[1:], [*named, *stored_specs(configured.database)])
     except NotRestarted as error:
         raise UsageError(str(error)) from error
+
+
+def _take_words(arguments: Namespace, wiring: Wiring) -> None:
+    """Servers that the command line vouches for."""
+    if arguments.attest:
+        from backends.listener import listener
+
+        for text in arguments.attest:
+            name = wiring.attested_name(text)
+            behind = listener(int(name.rpartition(":")[2]))
+            wiring.attested.add(name, behind.program if behind else "", keep=arguments.keep)
 
 
 def _run_command(arguments: Namespace, wiring: Wiring) -> int:

@@ -82,15 +82,19 @@ class LiveTurns:
         self.titles: dict[Side, SideTitle] = {}
         self.last_turn: Turn | None = None
 
-    def set_sides(self, connectors: Mapping[Side, Connector]) -> None:
+    def set_sides(self, connectors: Mapping[Side, Connector], places: Mapping[Side, str]) -> None:
         """The models of the conversation changed, or another conversation is shown."""
         titles: dict[Side, SideTitle] = {}
         for side, connector in connectors.items():
             name = side_name(connector.spec, connector.locality)
-            new = SideTitle(name, model_name(connector.spec), str(connector.locality))
+            new = SideTitle(name, model_name(connector.spec), places[side])
             old = self.titles.get(side)
             same = old is not None and (old.name, old.model) == (new.name, new.model)
-            titles[side] = old if same and old is not None else new
+            if same and old is not None:
+                # What an answer has shown since is better known than what the address alone says.
+                told = old.locality != str(connector.locality)
+                new = old if told else replace(old, locality=places[side])
+            titles[side] = new
         self._words = {side: title for side, title in self._words.items() if side not in connectors}
         self._publish(titles | self._words)
 

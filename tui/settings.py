@@ -45,6 +45,8 @@ class Settings:
     """True: code and tables that are wider than their column are wrapped; else they are scrolled sideways."""
     trusted_hosts: frozenset[str] = frozenset()
     """Exact host names or addresses of your own network that may be asked over plain http."""
+    attested: frozenset[str] = frozenset()
+    """Servers (HOST:PORT of this machine) that are on this machine by the user's word, whatever listens there."""
     claude_url: str = CLAUDE_URL
     claude_url_from: str = "default"
     """Where claude_url comes from: "default", "ANTHROPIC_BASE_URL" or "configuration"."""
@@ -118,6 +120,7 @@ _TABLES: Mapping[str, Mapping[str, str]] = {
         "wrap": "wrap",
         "trusted_hosts": "trusted_hosts",
         "require_kernel": "require_kernel",
+        "attested": "attested",
         "max_output_tokens": "max_output_tokens",
     },
     "claude": {"url": "claude_url", "proxy": "claude_proxy", "ca_file": "claude_ca_file", "prices": "prices_file"},
@@ -130,6 +133,7 @@ _TYPES: Mapping[str, type] = {
     "require_kernel": bool,
     "wrap": bool,
     "trusted_hosts": list,
+    "attested": list,
     "max_output_tokens": int,
     "ollama_context_tokens": int,
     "engine_context_tokens": int,
@@ -251,7 +255,7 @@ def _take(path: Path, values: dict[str, Any], table: str, key: str, value: objec
             list: "a list of texts",
         }
         raise SettingsError(f"{path}: {where} should be {names[wanted]}.")
-    if setting == "trusted_hosts":
+    if wanted is list:
         assert isinstance(value, list)  # noqa: S101 - for the type checker; tested two lines above
         values[setting] = frozenset(str(host).strip().lower() for host in value)
     elif setting in ("prices_file", "llama_server", "claude_ca_file"):

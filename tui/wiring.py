@@ -20,6 +20,7 @@ from backends.address import PORTS, AddressRefused, ServerAddress, parse_server
 from backends.ledger import recorded
 from backends.loading import BackgroundImport
 from backends.spec import DEMO_CHAT, DEMO_MESSAGES, SpecError, parse
+from conversation.attested import FILE_NAME, Attested, named
 from conversation.engine import Surroundings
 from conversation.ledger import StoredLedger
 from conversation.library import Library
@@ -63,6 +64,8 @@ class Wiring:
         """What is told of ways that were refused; None where this process is a host's."""
         self.offline = offline
         self.now = now
+        self.level = "" if confinement is None else confinement.level.value
+        """What keeps this process from every way out but the models', where something does: for the ledger."""
         self._engines: dict[str, EmbeddedEngine] = {}
         self.claude_import = BackgroundImport(_load_claude)
         self.local_import = BackgroundImport(_load_local)
@@ -76,7 +79,25 @@ class Wiring:
 
     def surroundings(self) -> Surroundings:
         """What conversations need of the world."""
-        return Surroundings(self.now, max_output_tokens=self.settings.max_output_tokens)
+        return Surroundings(
+            self.now, max_output_tokens=self.settings.max_output_tokens, attested=self.attested, level=self.level
+        )
+
+    @cached_property
+    def attested(self) -> Attested:
+        """Servers that are on this machine by the user's word. Raises `AddressRefused`."""
+        configured = [self.attested_name(text) for text in self.settings.attested]
+        return Attested(self.settings.data_directory / FILE_NAME, configured)
+
+    def attested_name(self, text: str) -> str:
+        """A server of this machine as words are given for it. Raises `AddressRefused`."""
+        server = parse_server(text, default_port=0)
+        if not server.is_here or not server.port:
+            raise AddressRefused(
+                f"{text} is not HOST:PORT of this machine. Write the server as 127.0.0.1:1234; a host of your own "
+                "network goes into trusted_hosts."
+            )
+        return named(server)
 
     def library(self, store: StoreThread) -> Library:
         """All conversations of a store."""
@@ -275,7 +296,7 @@ class Wiring:
 
     def recording(self, store: StoreThread, purpose: str) -> AbstractContextManager[None]:
         """Have the ledger of `store` record every request of this task that no conversation asks for."""
-        return recorded(StoredLedger(store, self.now), purpose)
+        return recorded(StoredLedger(store, self.now, level=self.level), purpose)
 
     async def first_local_model(self) -> ModelInfo | None:
         """The model to put on the local side when the user named none."""

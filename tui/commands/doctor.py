@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from backends import Locality
 from backends.address import AddressRefused, ServerAddress
+from backends.listener import listener
 from storage.errors import StoreError
 from storage.store import Store
 from tui.commands.output import Output
@@ -197,6 +198,8 @@ def _addresses(wiring: Wiring) -> list[Finding]:
         Finding("addresses", "proxy for Claude", "configured" if settings.claude_proxy else "none"),
         Finding("addresses", "proxy variables", f"{variables}: set, and not used" if variables else "none are set"),
     ]
+    if attested := wiring.attested.names():
+        lines.append(Finding("addresses", "this machine, by your word", ", ".join(attested)))
     if settings.trusted_hosts:
         lines.append(Finding("addresses", "trusted hosts", ", ".join(sorted(settings.trusted_hosts))))
     return lines
@@ -223,7 +226,15 @@ async def _servers(wiring: Wiring) -> list[Finding]:
 def _server_words(server: LocalServer) -> str:
     elsewhere = sum(model.locality is not server.address.locality for model in server.models)
     models = plural(len(server.models), "model") + (f", {elsewhere} of them answered elsewhere" if elsewhere else "")
-    return f"{server.address.locality} ({_how_sure(server)}), {models}"
+    return f"{server.address.locality} ({_how_sure(server)}), {models}{_program_behind(server.address)}"
+
+
+def _program_behind(address: ServerAddress) -> str:
+    behind = listener(address.port) if address.is_here else None
+    if behind is None or not behind.program:
+        return ""
+    name = one_line(behind.program, 40)
+    return f"; ALARM: behind it is {name}, which passes on what it is sent" if behind.passes_on else f"; {name}"
 
 
 def _how_sure(server: LocalServer) -> str:

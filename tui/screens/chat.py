@@ -7,7 +7,7 @@ It passes prompts and wishes to one conversation and shows what comes back. It d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -22,7 +22,7 @@ from textual.widgets import Rule, Static, TextArea
 from backends import Connector
 from backends.errors import LeftThisMachine
 from conversation import estimate
-from conversation.engine import Busy, Conversation, NothingToAsk
+from conversation.engine import Busy, Conversation, NothingToAsk, WordNeeded
 from conversation.library import Library
 from conversation.updates import Update
 from storage import Hit, Place, Reply, Side, Turn, Where
@@ -40,6 +40,7 @@ from tui.widgets.first_run import FirstRun, Surroundings
 from tui.widgets.prompt import Prompt
 from tui.widgets.side_titles import SideTitle, SideTitles
 from tui.widgets.transcript import Columns, Transcript
+from tui.word_question import word_question
 
 HINT = "Enter send · Ctrl+J newline · /command · Esc stop · Ctrl+R retry"
 COMPOSE_HINT = "Ctrl+J send · Enter newline · /command · Esc stop · Ctrl+R retry"
@@ -173,7 +174,7 @@ class ChatScreen(Screen[None]):
         self._cloud_turns = (
             self._library.cloud_turns(conversation) if self._library and conversation.confidential else 0
         )
-        self._live.set_sides(conversation.connectors)
+        self._live.set_sides(conversation.connectors, conversation.places)
         self._transcript.set_sides(
             left=Side.LEFT in conversation.connectors or self._has_answers(Side.LEFT),
             right=Side.RIGHT in conversation.connectors or self._has_answers(Side.RIGHT),
@@ -304,7 +305,7 @@ class ChatScreen(Screen[None]):
         await self._opened.wait()
         conversation = self._require_conversation()
         try:
-            await conversation.ask(text, self._receive, sides=sides)
+            await self._with_words(lambda: conversation.ask(text, self._receive, sides=sides))
         except (Busy, NothingToAsk, StoreError) as problem:
             self.give_back(text)
             self.say(str(problem))
@@ -316,10 +317,23 @@ class ChatScreen(Screen[None]):
     async def _retry(self, turn: Turn, side: Side) -> None:
         conversation = self._require_conversation()
         try:
-            await conversation.retry(turn.id, side, self._receive)
+            await self._with_words(lambda: conversation.retry(turn.id, side, self._receive))
         except (Busy, NothingToAsk, StoreError) as problem:
             self.say(str(problem))
         self._send_queued(conversation)
+
+    async def _with_words(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Do it, after asking for the user's word where that is needed. Raises `WordNeeded` where it is not given."""
+        while True:
+            try:
+                await work()
+            except WordNeeded as needed:
+                if not await self.app.push_screen_wait(word_question(needed)):
+                    raise
+                self._require_conversation().take_word(needed)
+                self.sides_changed()
+            else:
+                return
 
     # Updates
 
