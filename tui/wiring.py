@@ -172,12 +172,22 @@ class Wiring:
             case "lmstudio":
                 address = self.lmstudio_address
                 return Connector(
-                    spec, address.locality, lambda: self._openai(spec, address), self.local_import.wait, address
+                    spec,
+                    address.locality,
+                    lambda: self._openai(spec, address),
+                    self.local_import.wait,
+                    address,
+                    is_unverifiable=True,
                 )
             case "openai":
                 address = parse_server(spec.url, default_port=HTTPS_PORT, trusted_hosts=self.settings.trusted_hosts)
                 return Connector(
-                    spec, address.locality, lambda: self._openai(spec, address), self.local_import.wait, address
+                    spec,
+                    address.locality,
+                    lambda: self._openai(spec, address),
+                    self.local_import.wait,
+                    address,
+                    is_unverifiable=True,
                 )
             case "gguf":
                 path = _gguf_path(spec)
