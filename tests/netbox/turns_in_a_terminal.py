@@ -93,7 +93,7 @@ class _Run:
 
     def _type(self, left: ScriptedServer, right: ScriptedServer) -> None:
         pair = ["--left", "ollama:qwen3:8b", "--right", f"openai:http://127.0.0.1:{right.port}#tiny"]
-        command = [sys.executable, "-m", "tui", "--confidential", *pair]
+        command = [sys.executable, "-m", "tui", "--confidential", "--attest", f"127.0.0.1:{right.port}", *pair]
         with PseudoTerminal(command, self._environment(left), self._home) as program:
             program.wait_for(b"CONFIDENTIAL")
             for turn in range(1, self._turns + 1):

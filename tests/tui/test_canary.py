@@ -105,7 +105,16 @@ async def _used_and_ended(home: Home, end: str, *arguments: str) -> None:
         model = f"openai:{server.address.url}#qwen3"
 
         def work() -> None:
-            home.start("--confidential", *arguments, "--left", "off", "--right", f'"{model}"')
+            home.start(
+                "--confidential",
+                "--attest",
+                server.address.display,
+                *arguments,
+                "--left",
+                "off",
+                "--right",
+                f'"{model}"',
+            )
             use(home)
             if end == "kill":
                 os.kill(home.pid, signal.SIGKILL)

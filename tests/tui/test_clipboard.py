@@ -27,7 +27,15 @@ async def answered(tmp_path: Path, *arguments: str, **environment: str) -> Async
     chat = says(delta(ANSWER), delta(finish="stop"), "[DONE]")
     async with ScriptedOpenAI(chat=chat).served() as server:
         program = Program(tmp_path, **environment)
-        command = program.command("--left", "off", "--right", f"openai:{server.address.url}#qwen3", *arguments)
+        command = program.command(
+            "--attest",
+            server.address.display,
+            "--left",
+            "off",
+            "--right",
+            f"openai:{server.address.url}#qwen3",
+            *arguments,
+        )
         async with raw_terminal(command, program.environment) as terminal:
             await terminal.wait_for("local only: CONFIDENTIAL" if arguments else "qwen3")
             terminal.type("question\r")
