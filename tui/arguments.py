@@ -87,6 +87,26 @@ examples:
   zsh    echo 'eval "$(duologue completion zsh)"' >> ~/.zshrc   (after compinit)
   fish   duologue completion fish > ~/.config/fish/completions/duologue.fish
 """
+_EXPORT_EXAMPLES = """\
+examples:
+  duologue sessions export 01J9Z7 -o lease.html    a page with both answers side by side
+  duologue sessions export 01J9Z7 --turn 3         one turn as Markdown, onto standard output
+  duologue sessions export --all -o folder         one Markdown file for each session
+  duologue sessions export --all -o all.json       everything, complete: `sessions import` reads it again
+
+md, html and text are for people; json and jsonl are complete and documented in docs/export-format.md. Files are made
+for you alone (0600). Confidential sessions are left out, or refused if named, without --confidential.
+"""
+_IMPORT_EXAMPLES = """\
+It reads this program's json and jsonl, Claude.ai's and ChatGPT's data export (the .zip, or conversations.json in it),
+the logs.db of llm, oterm's store.db and elia's elia.sqlite. What is here already is not added twice, so an export of
+later can be imported again. A record that cannot be read is told with its place, and the rest goes in; the exit code
+is then 1.
+
+--json prints one document, in ASCII:
+  {"file", "format", "sessions": NEW, "turns": NEW, "grown": N, "already": N,
+   "problems": [{"where", "what"}, ...], "problem_count": N}
+"""
 _OF_COMMAND = "command_"
 """Options that exist both before and after a command are told apart: argparse would let one overwrite the other."""
 _KEY_ON_COMMAND_LINE = (
@@ -271,8 +291,39 @@ def _add_sessions(commands: Commands) -> None:
     tagging.add_argument("--remove", action="store_true", help="remove these tags")
     for name, summary in _SESSION_CHANGES.items():
         _command_parser(actions, name, summary).add_argument("ids", metavar="ID", nargs="+")
+    _add_export(actions)
+    _add_import(actions)
     emptying = _command_parser(actions, "empty-bin", "delete for good what is in the bin")
     emptying.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _add_export(actions: Commands) -> None:
+    parser = _command_parser(actions, "export", "write sessions into a file", _EXPORT_EXAMPLES)
+    parser.add_argument("ids", metavar="ID", nargs="*", help="the beginning of an id is enough")
+    parser.add_argument("--all", action="store_true", help="all sessions, those in the bin aside")
+    parser.add_argument("--turn", type=_positive, metavar="N", help="only turn N of one session")
+    parser.add_argument(
+        "--format", choices=("md", "html", "json", "jsonl", "text"), help="else by the file's name, or md"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="PATH", default="-", help='a file, a folder (one file each), or "-" (the default)'
+    )
+    parser.add_argument("--force", action="store_true", help="replace a file that exists")
+    parser.add_argument(
+        "--confidential", action="store_true", dest=f"{_OF_COMMAND}confidential", help="confidential sessions, too"
+    )
+
+
+def _add_import(actions: Commands) -> None:
+    parser = _command_parser(actions, "import", "read conversations out of a file", _IMPORT_EXAMPLES)
+    parser.add_argument("file", metavar="FILE")
+    parser.add_argument(
+        "--format",
+        choices=("auto", "duologue", "claude", "chatgpt", "llm", "oterm", "elia"),
+        default="auto",
+        help="whose file it is; auto finds out",
+    )
+    _add_json(parser)
 
 
 _SESSION_CHANGES = {

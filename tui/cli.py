@@ -192,10 +192,32 @@ def _sessions(arguments: Namespace, wiring: Wiring, output: Output) -> ExitCode:
             return session_changes.delete(wiring, output, arguments.ids)
         case "restore":
             return session_changes.restore(wiring, output, arguments.ids)
+        case "export":
+            return _export(arguments, wiring, output)
+        case "import":
+            from tui.commands import import_
+
+            return import_.run(wiring, output, arguments.file, arguments.format, as_json=arguments.json)
         case "empty-bin":
             return session_changes.empty_bin(wiring, output, agreed=arguments.yes, ask=_asked)
         case other:
             raise AssertionError(other)
+
+
+def _export(arguments: Namespace, wiring: Wiring, output: Output) -> ExitCode:
+    from tui.commands import export
+    from tui.exporting.formats import Format
+
+    wanted = export.Wanted(
+        sessions=arguments.ids,
+        everything=arguments.all,
+        turn=arguments.turn,
+        form=None if arguments.format is None else Format(arguments.format),
+        to=arguments.output,
+        replace=arguments.force,
+        confidential=arguments.confidential,
+    )
+    return export.run(wiring, output, wanted)
 
 
 def _asked(question: str) -> bool:
@@ -287,10 +309,12 @@ def _code_of(error: Exception) -> ExitCode | None:
     from backends.claude_models import PriceFileError
     from backends.spec import SpecError
     from conversation.engine import NothingToAsk
+    from storage.carry.events import Unreadable
     from storage.errors import Ambiguous, NotFound, StoreError
+    from storage.new_file import FileExists
 
     match error:
-        case UsageError() | SpecError() | NotFound() | Ambiguous():
+        case UsageError() | SpecError() | NotFound() | Ambiguous() | FileExists() | Unreadable():
             return ExitCode.USAGE
         case AddressRefused() | PriceFileError():
             return ExitCode.CONFIGURATION
