@@ -42,7 +42,7 @@ class Counted:
         """The next bytes."""
         data = self._file.read(size)
         self.taken += len(data)
-        if self._first:
+        if self._first and data:  # ijson reads nothing first, to see what kind of file it has
             self._first = False
             if data.startswith(_BOM):
                 return data[len(_BOM) :] or self.read(size)
