@@ -66,7 +66,7 @@ class Sizes:
     stops: int
 
 
-QUICK = Sizes(4, 80, 5, 2, 1, 4_000, 500, (100, 10_000), 1, 10_000, (1_000, 5_000, 20_000, 50_000), 1, 4)
+QUICK = Sizes(3, 60, 5, 1, 1, 3_000, 300, (100, 10_000), 1, 10_000, (1_000, 50_000), 1, 3)
 FULL = Sizes(
     15, 200, 20, 5, 3, 30_000, 3_000, (100, 10_000, 100_000), 5, 100_000, (1_000, 5_000, 20_000, 50_000), 3, 15
 )
@@ -134,7 +134,7 @@ def main() -> int:
         signal.alarm(0)
     minutes = (time.monotonic() - begun) / 60
     print(f"{machine.in_words()}; {minutes:.1f} minutes", file=sys.stderr)
-    if arguments.write is not None and not failed:
+    if arguments.write is not None:
         page.write(arguments.write, rows, command=_command(arguments), minutes=minutes)
     return int(failed)
 

@@ -28,7 +28,8 @@ in the same run: nothing built on Textual can be faster.
 
 *CPU pressure* is the share of the last ten seconds in which something waited for a CPU, our own processes included.
 *must* and *stretch* are the project's own limits; *n* is the number of runs, or of single measurements where the
-figure is a percentile (medians of runs otherwise). Search is not measured.
+figure is a percentile (medians of runs otherwise). A search is measured at the thread that searches: the paint of
+what it found is not in it.
 
 ![Each figure as a share of its limit]({chart})
 

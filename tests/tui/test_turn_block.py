@@ -120,6 +120,21 @@ def test_an_answer_that_has_ended_is_not_laid_out_again_when_the_other_ends() ->
     assert rows(block)[3] == "other words|right answer"
 
 
+def test_words_are_not_laid_out_again_by_a_fold_or_when_another_turn_comes() -> None:
+    said = replace(answered(1, LEASE).replies[0], thinking="hmm")
+    block = TurnBlock(turn(1, "q", said), view(Columns.LEFT), Folds(), {}, retry=True)
+    before, height = rows(block), block.height
+    words_laid_out = [placed.line for number in range(5, 9) for placed in block.row(number)]
+    block.offer_retry(offered=False)
+    block.fold(Folds(thinking=True))
+    assert block.height == height + 1
+    assert [placed.line for number in range(6, 10) for placed in block.row(number)] == words_laid_out
+    assert block.row(6)[0].line is words_laid_out[0]
+    block.fold(Folds())
+    block.offer_retry(offered=True)
+    assert rows(block) == before
+
+
 def test_an_answer_that_ends_as_other_words_than_arrived_shows_those() -> None:
     opened = asked(1, Side.LEFT)
     live = {11: LiveReply(opened.replies[0])}

@@ -98,6 +98,11 @@ class GrowingAnswer(Answer):
             return 0
         return len(head) + first
 
+    def unfold(self, *, unfolded: bool) -> None:
+        """Show the thinking, or fold it."""
+        self._unfolded = unfolded
+        self.flush()
+
     def end(self, text: str) -> list[Line] | None:
         """Take the rest: nothing follows. Returns the lines of the words, if they can stay."""
         if "".join(self._live.text) != text or len(text) <= RENDERED_AGAIN:

@@ -6,7 +6,7 @@ answer, the right answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -127,7 +127,7 @@ class TurnBlock:
         return first
 
     def settle(self, turn: Turn) -> None:
-        """Take the turn's new value: replies that are no longer live get their final form."""
+        """Take the turn's new value: replies that are no longer live get their final form, new variants a place."""
         before, self.turn = self.turn, turn
         self.question = _question(turn, self._view, unfolded=self._folds.question)
         for side, answer in self._answers.items():
@@ -137,6 +137,24 @@ class TurnBlock:
             elif not isinstance(answer, GrowingAnswer) and turn.variants(side) != before.variants(side):
                 # Only then: laying out a long answer that has ended already stops the screen for 200 ms.
                 self._answers[side] = self._answer(side)
+
+    def fold(self, folds: Folds) -> None:
+        """Show or fold parts; words that are laid out already stay as they are."""
+        self._folds = folds
+        self.question = _question(self.turn, self._view, unfolded=folds.question)
+        self._lay_out_around_words()
+
+    def offer_retry(self, *, offered: bool) -> None:
+        """Its answers can be asked for again by a key, or no longer."""
+        self._retry = offered
+        self._lay_out_around_words()
+
+    def _lay_out_around_words(self) -> None:
+        for side, answer in self._answers.items():
+            if isinstance(answer, GrowingAnswer):
+                answer.unfold(unfolded=self._folds.thinking)
+            else:
+                self._answers[side] = self._answer(side, answer.body)
 
     def row(self, number: int) -> list[Placed]:
         """The lines that stand in a row, from left to right."""
@@ -278,7 +296,7 @@ class TurnBlock:
                 row += len(answer) + 1
         return row + place.at
 
-    def _answer(self, side: Side, grown: list[Line] | None = None) -> Answer:
+    def _answer(self, side: Side, grown: Sequence[Line] | None = None) -> Answer:
         reply = self.turn.latest(side)
         width = self._layout.columns[side].width
         if reply is None:

@@ -198,9 +198,14 @@ class TurnList:
             index = self._indexes[turn.id] = len(self)
             self._new.append(_size_of(turn))
             self.heights.append(1)
-            if index - 1 in self._blocks:
-                self._remake(index - 1)  # it was the last turn until now, and said that it can be retried
-        self._remake(index)
+            if (last := self._blocks.get(index - 1)) is not None:
+                last.offer_retry(offered=False)
+                self.heights.measure(index - 1, last.height)
+        if (block := self._blocks.get(index)) is not None:
+            block.settle(turn)
+            self.heights.measure(index, block.height)
+        else:
+            self.block(index)
         return index
 
     def settle(self, turn: Turn) -> int | None:
@@ -260,11 +265,9 @@ class TurnList:
     def unfold(self, index: int, folds: Folds) -> None:
         """Unfold or fold parts of a turn."""
         self._unfolded[self._id(index)] = folds
-        self._remake(index)
-
-    def _remake(self, index: int) -> None:
-        self._blocks.pop(index, None)
-        self.block(index)
+        if (block := self._blocks.get(index)) is not None:
+            block.fold(folds)
+            self.heights.measure(index, block.height)
 
     def _keep(self, turn: Turn) -> None:
         self._own[turn.id] = turn
