@@ -6,7 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 
 from backends import Connector
 from conversation.engine import Conversation, Surroundings
-from storage import Found, Occurrences, Question, RequestRecord, Session, SessionSummary, Side, Turn, TurnSize
+from storage import (
+    Found,
+    Occurrences,
+    Question,
+    RequestRecord,
+    RequestTotal,
+    Session,
+    SessionSummary,
+    Side,
+    Turn,
+    TurnSize,
+)
 from storage.needles import Needle
 from storage.session_filter import SessionFilter
 from storage.store import Store
@@ -119,6 +130,10 @@ class Library:
     def requests(self, conversation: Conversation) -> Sequence[RequestRecord]:
         """The session's part of the egress ledger."""
         return [] if conversation.session is None else self._store.reader.requests(conversation.session.id)
+
+    def request_totals(self, conversation: Conversation) -> Sequence[RequestTotal]:
+        """The same, added up."""
+        return [] if conversation.session is None else self._store.reader.request_totals(conversation.session.id)
 
     def last_pair(self) -> Mapping[Side, str]:
         """The models of the newest ordinary session, for the next one; the demo model is nobody's choice for long."""

@@ -129,3 +129,10 @@ async def test_an_answer_made_elsewhere_is_an_alarm_on_the_screen(tmp_path: Path
         assert session is not None
         await until(lambda: world.stores[0].reader.cloud_turns(session.id) == 1)
         assert "1 earlier turn was sent to a cloud" in screen_lines(app)
+
+
+async def test_slash_ledger_says_what_left(tmp_path: Path) -> None:
+    world = two_sides(tmp_path)
+    async with running(world) as (app, pilot):
+        await send(app, pilot, "/ledger")
+        await until(lambda: "0 bytes left this machine; no request was made." in screen_lines(app))

@@ -30,6 +30,7 @@ from storage.errors import StoreError
 from storage.needles import Literal, Needle, Words
 from tui.actions import ACTIONS, BY_SLASH, parse_slash
 from tui.destination import SideFill, destination, fill
+from tui.ledger_words import sum_in_words
 from tui.live_turns import LiveTurns
 from tui.rendering.safe_text import content
 from tui.services import Services
@@ -577,6 +578,11 @@ class ChatScreen(Screen[None]):
         if picked is not None:
             self._transcript.pick(None)
         self._prompt.focus()
+
+    def action_ledger(self) -> None:
+        """What left this machine, in words; `duologue ledger` lists each request."""
+        if self.conversation is not None and self._library is not None:
+            self.say(" ".join(sum_in_words(self._library.request_totals(self.conversation))))
 
     def action_retry(self) -> None:
         """One more variant of the last turn's answers, on the picked side or on both."""
