@@ -32,7 +32,7 @@ h1 { font-size: 29px; line-height: 1.25; margin: 0 0 10px; letter-spacing: -0.01
 .session + .session { margin-top: 90px; padding-top: 40px; border-top: 3px solid var(--line); }
 .facts { list-style: none; margin: 0; padding: 0; color: var(--quiet); font-size: 14px; }
 .facts li { display: inline; }
-.facts li + li::before { content: " \\00b7 "; }
+.facts li + li::before { content: " · "; }
 .warning {
   margin: 0 0 14px; padding: 10px 16px; border-left: 4px solid var(--warn); border-radius: 4px;
   background: var(--warn-page); color: var(--warn); font-weight: 600;
