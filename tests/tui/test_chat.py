@@ -326,7 +326,7 @@ async def test_words_are_found_in_the_session_on_screen_from_the_prompt_and_from
         await pilot.press("f7")
         await until(lambda: "no turns" in screen_lines(app))
         await send(app, pilot, "about a Tenant")
-        await until(lambda: settled(world))
+        await until(lambda: settled(world) and not chat(app).busy)
         await pilot.press("f7", *"tenant")
         await until(lambda: "1 of 3" in screen_lines(app))
         await pilot.press("down")
@@ -336,7 +336,8 @@ async def test_words_are_found_in_the_session_on_screen_from_the_prompt_and_from
         await pilot.press("slash", *"zzz")
         await until(lambda: "not found" in screen_lines(app))
         await pilot.press("escape")
-        assert "not found" not in screen_lines(app)
+        await until(lambda: "not found" not in screen_lines(app))
+        assert app.screen.query_one(Prompt).has_focus
         await send(app, pilot, "/within such")
         await until(lambda: "1 of 1" in screen_lines(app))
 

@@ -137,7 +137,9 @@ class ChatScreen(Screen[None]):
         self._opened.set()
         self._queued = None
         self._live.forget()
-        self._find_line.display = False
+        if self._find_line.display:
+            self._find_line.display = False
+            self._prompt.focus()
         self._turn_count, self._cost, self._fills, self._alarm = 0, 0.0, {}, ""
         self._transcript.load(library.transcript(conversation))
         if (last := library.last_turn(conversation)) is not None:
@@ -510,7 +512,7 @@ class ChatScreen(Screen[None]):
 
     def on_find_line_entered(self) -> None:
         """n and N go on from here."""
-        self._transcript.focus()
+        self.set_focus(self._transcript)
 
     def on_find_line_left(self) -> None:
         """Esc in the line."""
@@ -520,7 +522,7 @@ class ChatScreen(Screen[None]):
         self.workers.cancel_group(self, "find")
         self._find_line.display = False
         self._transcript.end_find()
-        (self._transcript if self._finding_from_turns else self._prompt).focus()
+        self.set_focus(self._transcript if self._finding_from_turns else self._prompt)
 
     @property
     def _find_line(self) -> FindLine:

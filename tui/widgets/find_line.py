@@ -79,7 +79,7 @@ class FindLine(Horizontal):
 
     def type_into(self) -> None:
         """Take the keys; what stands there is replaced by what is typed."""
-        self._line.focus()
+        self.screen.set_focus(self._line)  # at once: `focus` comes after the next key
         self._line.action_select_all()
 
     def on_input_changed(self, event: Input.Changed) -> None:
