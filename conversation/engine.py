@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from backends import Backend, Connector, Message, Request
@@ -80,6 +80,11 @@ class _Place:
             self.stop_note = note
         if self.run is not None:
             self.run.stop(note)
+
+
+_LOOKS, _LOOK_SECONDS = 100, 0.02
+_RECENT = timedelta(minutes=10)
+"""Longer than any prompt takes to be sent."""
 
 
 class Conversation:
@@ -189,9 +194,21 @@ class Conversation:
                 if self.session is not None:
                     await self._store.run(Store.mark_confidential, self.session.id, self._world.now())
                     await self._store_pair()
+                    await self._wait_for_clouds(self.session.id)
         finally:
             for side in [side for side in self._backends if side not in self._connectors]:
                 await self._forget_backend(side)
+
+    async def _wait_for_clouds(self, session_id: str) -> None:
+        """Let requests end that another window opened before the latch fell: their words may still be on the way.
+
+        At most two seconds: an answer that streams there sends nothing more, and a dead program's request never ends.
+        """
+        since = self._world.now() - _RECENT
+        for _ in range(_LOOKS):
+            if not await self._store.run(Store.cloud_requests_under_way, session_id, since):
+                return
+            await self._world.sleep(_LOOK_SECONDS)
 
     async def use(self, side: Side, connector: Connector | None) -> None:
         """Put another model on a side, or none.

@@ -78,6 +78,17 @@ class LedgerTable:
                 self._db.write("UPDATE requests SET closed = opened WHERE id = ?", (refused,))
             raise
 
+    def cloud_requests_under_way(self, session_id: str, since: datetime) -> int:
+        """How many requests of the session to a cloud were opened since then and have not ended, in any program.
+
+        After the latch has fallen no new one is opened; those that were may still send until they end.
+        """
+        return self._db.number(
+            "SELECT count(*) FROM requests WHERE session_id = ? AND verdict = 'open' AND opened >= ?"
+            " AND locality NOT IN ('this machine', 'your network')",
+            (session_id, rows.time_text(since)),
+        )
+
     def refuse_request(
         self,
         *,
