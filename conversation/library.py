@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from backends import Connector
+from backends import Connector, Locality
 from conversation.engine import Conversation, Surroundings
 from storage import (
     Found,
@@ -54,7 +54,12 @@ class Transcript:
 class Library:
     """The one object through which the app reaches what was said."""
 
-    def __init__(self, store: StoreThread, connect: Connect, surroundings: Surroundings) -> None:
+    def __init__(
+        self, store: StoreThread, connect: Connect, surroundings: Surroundings, *, confidential_only: bool = False
+    ) -> None:
+        """`confidential_only`: the others are not listed and not found, because this process could not go on with
+        them."""
+        self._confidential_only = confidential_only
         self._store = store
         self._connect = connect
         self._world = surroundings
@@ -74,11 +79,24 @@ class Library:
 
     def summaries(self, text: str = "", limit: int = 200, offset: int = 0) -> Sequence[SessionSummary]:
         """Sessions, newest first, whose title has `text` in it."""
-        return self._store.reader.sessions(limit=limit, offset=offset, wanted=SessionFilter(words=text))
+        return self._store.reader.sessions(
+            limit=limit, offset=offset, wanted=SessionFilter(words=text, confidential=self._listed)
+        )
+
+    @property
+    def _listed(self) -> bool | None:
+        return True if self._confidential_only else None
 
     def ordinary_summaries(self, limit: int) -> Sequence[SessionSummary]:
         """The last sessions that are not confidential, newest first: for places that show them unasked."""
         return self._store.reader.sessions(limit=limit, wanted=SessionFilter(confidential=False))
+
+    def bytes_left(self, conversation: Conversation) -> int:
+        """How many bytes of it were sent to anywhere but this machine."""
+        if conversation.session is None:
+            return 0
+        totals = self._store.reader.request_totals(conversation.session.id)
+        return sum(one.bytes_sent for one in totals if one.left_to or one.locality != Locality.THIS_MACHINE)
 
     async def search(self, query: str, *, limit: int = 50, offset: int = 0) -> Found | None:
         """Where `query` is found in ordinary sessions; None if a newer search was asked for meanwhile.
@@ -116,8 +134,8 @@ class Library:
 
     def newest_session(self) -> str | None:
         """Id of the session that was used last."""
-        latest = self._store.reader.latest_session()
-        return latest.id if latest is not None else None
+        newest = self._store.reader.sessions(limit=1, wanted=SessionFilter(confidential=self._listed))
+        return newest[0].session.id if newest else None
 
     def count(self) -> int:
         """How many sessions there are."""

@@ -41,6 +41,7 @@ EXPECTED = (StoreError, BackendError, SpecError, AddressRefused, NothingToAsk, B
 NEW_KINDS = frozenset({"confidential", "off-the-record"})
 CTRL_C = "Esc stops the answers; Ctrl+Q quits. Ctrl+C copies what is selected."
 _STARTS_ANEW = "The program starts itself anew without a network. This session and what you have typed stay."
+_STAYS_CONFIDENTIAL = "The new session is confidential too: this program has no network. For others, start it anew."
 _LAST_SAVE_SECONDS = 1.0
 """How long a signal waits for the draft to be kept."""
 
@@ -76,6 +77,7 @@ class DuologueApp(App[int]):
         self.set_keymap(dict(self.services.key_map))
         self.push_screen(self._chat)
         self._mind_signals()
+        self.services.hear_refusals(lambda words: self._chat.say(words) if self._chat.is_attached else None)
         self.call_after_refresh(self._begin)
 
     def end_at_hangup(self) -> bool:
@@ -272,6 +274,8 @@ class DuologueApp(App[int]):
 
     async def _leave_for_new(self, kinds: frozenset[str]) -> None:
         if self._switching is not None and await self._switching.leave():
+            if self.services.level and "confidential" not in kinds:
+                self._chat.say(_STAYS_CONFIDENTIAL)
             await self._switching.show_new(confidential="confidential" in kinds, off_record="off-the-record" in kinds)
             await self._first_steps.take()
 

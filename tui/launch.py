@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from backends.address import display, locality_of
 from backends.spec import DEFAULT_CLAUDE_MODEL
 from conversation.library import Library
 from storage.errors import StoreError
+from storage.store import Store
 from storage.thread import StoreThread
+from tui.confinement.guard import Refusal
 from tui.confinement.reexec import NotRestarted
 from tui.restart import NOTHING, Carried, Restart, restart_confidential, stored_specs
 from tui.services import FoundServer, KeyState, Services, Start
@@ -106,8 +110,41 @@ class World:
             start=start,
             draft=self._carried.draft,
             level="" if self._wiring.confinement is None else self._wiring.confinement.level.value,
+            hear_refusals=self.hear_refusals,
             restart=self._take_restart if self._may_restart else None,
         )
+
+    def hear_refusals(self, tell: Callable[[str], None]) -> None:
+        """From now on `tell` hears, in this event loop and once for each, of ways out that the guard refused."""
+        guard, loop, told = self._wiring.guard, asyncio.get_running_loop(), set[Refusal]()
+        if guard is None:
+            return
+
+        def heard(refusal: Refusal) -> None:
+            # Whatever thread tried: it must neither wait nor touch the screen.
+            if refusal not in told:
+                told.add(refusal)
+                with suppress(RuntimeError):  # the loop has ended, and with it the screen
+                    loop.call_soon_threadsafe(self._write_down, refusal, tell)
+
+        guard.refused = heard
+
+    def _write_down(self, refusal: Refusal, tell: Callable[[str], None]) -> None:
+        where = display(refusal.host, refusal.port) if refusal.port else refusal.host
+        tell(f"Refused: a part of the program tried to reach {where} unasked. Nothing was sent.")
+        if self._stores:
+            next(reversed(self._stores.values())).post(
+                Store.refuse_request,
+                session_id=None,
+                reply_id=None,
+                when=self._wiring.now(),
+                purpose="unasked",
+                host=refusal.host,
+                port=refusal.port,
+                locality=str(locality_of(refusal.host)),
+                level=self._wiring.level,
+                detail=refusal.event,
+            )
 
     def _take_restart(self, asked: Restart) -> None:
         self.restart = replace(asked, offline=self._wiring.offline)

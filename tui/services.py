@@ -98,6 +98,8 @@ class Services:
     """What holds this process, if it is a confidential one: "kernel (namespace)", ...; "" for an ordinary one."""
     draft: str = ""
     """What stood in the prompt box of the process before this one."""
+    hear_refusals: Callable[[Callable[[str], None]], None] = lambda _: None
+    """Have a callable told, in words and in the app's thread, of ways out that were refused to some library."""
     restart: Callable[[Restart], None] | None = None
     """How the program goes on as a confidential process, as soon as the app has ended; None: it is one, or it is
     part of another program."""

@@ -21,6 +21,8 @@ from tui.restart import Carried, Restart
 from tui.screens.chat import ChatScreen
 from tui.services import Services
 
+_ORDINARY = "That is an ordinary session. This program has no network any more: quit, and open it with duologue."
+
 
 class Switching:
     """Brings conversations onto the chat screen."""
@@ -184,6 +186,9 @@ class Switching:
     async def _show_or_restart(self, conversation: Conversation) -> bool:
         """Bring it onto the screen; False: it is confidential and this process is not, so another one shows it."""
         if conversation.confidential and self.restart(conversation):
+            return False
+        if self._services.level and not conversation.confidential:
+            self._chat.say(_ORDINARY)
             return False
         self._chat.open(self.library, conversation)
         if self._left is not None:

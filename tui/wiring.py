@@ -77,6 +77,11 @@ class Wiring:
         """
         return StoreThread(self.settings.database if keep else None, now=self.now, on_problem=on_problem)
 
+    @property
+    def level(self) -> str:
+        """What holds this process, in words; "" for an ordinary one."""
+        return "" if self.confinement is None else self.confinement.level.value
+
     def surroundings(self) -> Surroundings:
         """What conversations need of the world."""
         return Surroundings(
@@ -101,7 +106,9 @@ class Wiring:
 
     def library(self, store: StoreThread) -> Library:
         """All conversations of a store."""
-        return Library(store, self.saved_connector, self.surroundings())
+        return Library(
+            store, self.saved_connector, self.surroundings(), confidential_only=self.confinement is not None
+        )
 
     def vault(self) -> Vault:
         """The vault's door; opens nothing yet."""

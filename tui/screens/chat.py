@@ -394,6 +394,8 @@ class ChatScreen(Screen[None]):
             confidential=conversation.confidential,
             cloud_turns=self._cloud_turns,
             off_record=not library.kept,
+            level=self._services.level,
+            bytes_left=library.bytes_left(conversation) if conversation.confidential else 0,
             network=any(one.is_listed for one in conversation.connectors.values()),
             alarm=self._alarm,
         )

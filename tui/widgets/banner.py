@@ -10,7 +10,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from tui.rendering.safe_text import one_line
-from tui.words import OFF_THE_RECORD, money, plural
+from tui.words import OFF_THE_RECORD, money, plural, size
 
 WIDE = 100
 """Columns from which the program's name and the long hints are shown."""
@@ -29,6 +29,10 @@ class BannerText:
     """Turns that had been sent to a cloud before the session became confidential."""
     off_record: bool = False
     """True: nothing of this session is kept on disk."""
+    level: str = ""
+    """What holds the process of a confidential session, in words; "" where nothing of the system does."""
+    bytes_left: int = 0
+    """How many bytes of a confidential session were sent to another machine."""
     network: bool = False
     """True: a side is answered on the user's own network, by a host in their list."""
     alarm: str = ""
@@ -94,8 +98,13 @@ class Banner(Widget):
     def _confidential_facts(self) -> list[str]:
         earlier = self.text.cloud_turns
         stays = "stays on this machine and your network" if self.text.network else "stays on this machine"
+        held = [self.text.level, _left(self.text.bytes_left)] if self.text.level else []
         if not earlier:
-            return [stays]
+            return [stays, *held]
         were = "was" if earlier == 1 else "were"
         # In this order: what is cut off in a narrow terminal must not be what a person has to know.
-        return [f"{plural(earlier, 'earlier turn')} {were} sent to a cloud", f"{stays} from now on"]
+        return [f"{plural(earlier, 'earlier turn')} {were} sent to a cloud", f"{stays} from now on", *held]
+
+
+def _left(sent: int) -> str:
+    return f"{size(sent)} left" if sent else "0 bytes left"
