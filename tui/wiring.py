@@ -77,11 +77,6 @@ class Wiring:
         """
         return StoreThread(self.settings.database if keep else None, now=self.now, on_problem=on_problem)
 
-    @property
-    def level(self) -> str:
-        """What holds this process, in words; "" for an ordinary one."""
-        return "" if self.confinement is None else self.confinement.level.value
-
     def surroundings(self) -> Surroundings:
         """What conversations need of the world."""
         return Surroundings(
