@@ -89,6 +89,7 @@ async def test_local_server_answers_at_every_level_whatever_the_environment_says
     hostile = {name: value for name, value in HOSTILE.items() if not name.startswith(("LD_", "PYTHON"))}
     program = Program(tmp_path, **hostile, DUOLOGUE_CONFINEMENT=WORDS[level])
     async with ScriptedOpenAI().served() as server:
+        program.configure(f'attested = ["localhost:{server.port}", "127.0.0.1:{server.port}"]')
         model = f"openai:http://localhost:{server.port}#x"
         asked = ("ask", "--confidential", "--left", "off", "--right", model, "--json", "-")
 
