@@ -1,0 +1,84 @@
+"""Asks for the passphrase of a vault: once to open it, twice to make it. It goes to its opener alone."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from storage.vault_key import SHORTEST_PASSPHRASE
+
+MAKE = (
+    "There is no keyring that could keep the vault's key, so a passphrase opens the vault instead. Nobody can bring "
+    "it back: a passphrase that is lost means that all confidential sessions are lost. Four or five words are good."
+)
+OPEN = "The vault of confidential sessions is opened with a passphrase. Its recovery key does as well."
+SHORT = f"Write at least {SHORTEST_PASSPHRASE} characters."
+DIFFERENT = "The two are not the same. Write it twice, the second time as the first."
+
+
+class PassphraseScreen(ModalScreen[str | None]):
+    """Gives what was written, or None after Esc. Nothing of it is shown."""
+
+    DEFAULT_CSS = """
+    PassphraseScreen {
+        align: center middle;
+        & VerticalScroll { width: 70; max-width: 100%; height: auto; max-height: 100%; padding: 1 2; border: round; }
+        & Input { margin: 1 0 0 0; }
+        & #trouble { color: $error; height: auto; }
+    }
+    """
+    BINDING_GROUP_TITLE = "Passphrase"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Back", id="passphrase.leave")]
+
+    def __init__(self, *, making: bool, trouble: str = "") -> None:
+        """`making`: a vault is made, so it is asked for twice. `trouble`: why the one before did not open it."""
+        super().__init__()
+        self._making = making
+        self._first = _HiddenInput(placeholder="passphrase", password=True, id="first")
+        self._second = _HiddenInput(placeholder="the same once more", password=True, id="second")
+        self._trouble = Static(trouble, id="trouble", markup=False)
+
+    def compose(self) -> ComposeResult:
+        """What it is for, one line or two to write in, what is wrong, the keys."""
+        with VerticalScroll(can_focus=False):
+            yield Static(MAKE if self._making else OPEN, markup=False)
+            yield self._first
+            if self._making:
+                yield self._second
+            yield self._trouble
+            yield Static("Enter goes on · Esc back", markup=False)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Go to the second line, or end with what was written."""
+        event.stop()
+        words = self._first.value
+        if self._making and len(words) < SHORTEST_PASSPHRASE:
+            self._trouble.update(SHORT)
+            self._first.focus()
+        elif self._making and event.input is self._first:
+            self._trouble.update("")
+            self._second.focus()
+        elif self._making and words != self._second.value:
+            self._trouble.update(DIFFERENT)
+            self._second.value = ""
+        elif words:
+            self.dismiss(words)
+
+    def action_leave(self) -> None:
+        """Give nothing."""
+        self.dismiss(None)
+
+
+class _HiddenInput(Input):
+    """Takes words and does not give them away again."""
+
+    def action_copy(self) -> None:
+        """Do nothing."""
+
+    def action_cut(self) -> None:
+        """Likewise."""
