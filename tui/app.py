@@ -41,6 +41,10 @@ EXPECTED = (StoreError, BackendError, SpecError, AddressRefused, NothingToAsk, B
 NEW_KINDS = frozenset({"confidential", "off-the-record"})
 CTRL_C = "Esc stops the answers; Ctrl+Q quits. Ctrl+C copies what is selected."
 _STARTS_ANEW = "The program starts itself anew without a network. This session and what you have typed stay."
+_STAYS_IN_MEMORY = (
+    "What is off the record is in this program's memory alone, so the program goes on with its network. To be held "
+    "by the system, start with /new confidential off-the-record instead."
+)
 _STAYS_CONFIDENTIAL = "The new session is confidential too: this program has no network. For others, start it anew."
 _LAST_SAVE_SECONDS = 1.0
 """How long a signal waits for the draft to be kept."""
@@ -310,7 +314,7 @@ class DuologueApp(App[int]):
                 "Make this session confidential?",
                 [
                     "From now on only models on this machine see it. A request to a cloud that runs is cancelled.",
-                    *([_STARTS_ANEW] if self.services.restart is not None else []),
+                    *self._what_happens_to(conversation),
                     *earlier,
                     "This cannot be switched off again for this session.",
                 ],
@@ -334,9 +338,14 @@ class DuologueApp(App[int]):
         if not conversation.connectors:
             await self._first_steps.take()
 
+    def _what_happens_to(self, conversation: Conversation) -> list[str]:
+        if self._switching is None or self.services.restart is None:
+            return []
+        return [_STARTS_ANEW if self._switching.can_restart_with(conversation) else _STAYS_IN_MEMORY]
+
     async def _restart_with(self, conversation: Conversation) -> bool:
         """Go on in a process without a network, with what stands in the prompt box. False: this one goes on."""
-        if self._switching is None or self.services.restart is None:
+        if self._switching is None or not self._switching.can_restart_with(conversation):
             return False
         draft = self._chat.take_draft()
         conversation.stop()

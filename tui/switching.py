@@ -196,12 +196,16 @@ class Switching:
             self._services.forget_library(left)
         return True
 
+    def can_restart_with(self, conversation: Conversation) -> bool:
+        """False for turns that are kept in the memory of this process alone: another one would not have them."""
+        return self._services.restart is not None and (self.library.kept or conversation.session is None)
+
     def restart(self, conversation: Conversation, draft: str = "") -> bool:
         """End the app, and go on with this conversation in a confidential process. False: no need, or no way.
 
         What could be stored is stored; `draft` is what could not.
         """
-        if self._services.restart is None:
+        if self._services.restart is None or not self.can_restart_with(conversation):
             return False
         saved, pair = conversation.session, conversation.connectors
         models = {side: str(pair[side].spec) if side in pair else None for side in Side}

@@ -7,7 +7,8 @@ with sockets of its own); the kernel's levels do. It is one per process, so thre
 Confidential: only what was listed at the start, by literal address. Ordinary: what the program's own door dials, and
 the names that it asked for; anything else is a surprise, is refused, and is told to whoever listens.
 
-Measured (benchmarks/guard.py): an event that is none of ours costs 0.1 us, a connection checked 3 us.
+Measured with CPython 3.11 on two busy cores, by calling sys.audit 200,000 times with and without it: an event that is
+none of ours costs 0.7 us, a connection 1 us, a name 3 us.
 """
 
 from __future__ import annotations
