@@ -114,7 +114,7 @@ class Vault:
     def _salt(self) -> bytes:
         salt = self._salt_or_none()
         if salt is None:
-            raise StoreError(f"There is no vault at {self.path} yet. Start a confidential session to make one.")
+            raise StoreError(f"There is no vault at {self.path}. Check DUOLOGUE_DATA_DIR, or bring the file back.")
         return salt
 
     async def _proved(self, key: VaultKey) -> VaultKey:
