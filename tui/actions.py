@@ -74,6 +74,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("follow", "ctrl+end", "Follow", "Jump to the newest text and follow it", "end"),
     Action("adopt_left", "", "Adopt left answer", "Tell both sides the left answer from now on", "adopt left"),
     Action("adopt_right", "", "Adopt right answer", "Tell both sides the right answer from now on", "adopt right"),
+    Action("links", "", "Links", "Open a link of the picked answer, after showing its address", "links"),
     Action("copy_out", "", "Copy out", "Put what was copied on the terminal's clipboard; asks first", "copy-out"),
     Action("demo", "", "Demo model", "Put the built-in demo model on both sides", "demo"),
     Action("leave", "ctrl+q", "Quit", "Quit; asks only while an answer is being written", "quit", priority=True),

@@ -161,6 +161,23 @@ class DuologueApp(App[int]):
         else:
             self._put_on_clipboard(text, what)
 
+    def action_links(self) -> None:
+        """Open a link of the answer under the cursor, else of the newest ones in view."""
+        self._do(self._open_link(), "dialog")
+
+    async def _open_link(self) -> None:
+        from tui.link_choice import open_link
+
+        words = await open_link(
+            self,
+            self.services,
+            self._chat.picked_answers,
+            confidential=self._chat.confidential,
+            copy=lambda address: self._copy(address, "the address"),
+        )
+        if words:
+            self._chat.say(words)
+
     def action_copy_out(self) -> None:
         """Let out what was copied inside the program."""
         from tui import clipboard
@@ -468,6 +485,6 @@ class DuologueApp(App[int]):
 _APP_ACTIONS = frozenset(
     {
         *("new_session", "sessions", "search", "confidential", "key", "help", "leave"),
-        *("models", "model_left", "model_right", "demo", "copy_out"),
+        *("models", "model_left", "model_right", "demo", "copy_out", "links"),
     }
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -107,6 +108,7 @@ class World:
             compose=settings.compose,
             wrap=settings.wrap,
             over_ssh=settings.over_ssh,
+            open_address=self.open_address if settings.browser and not self._wiring.confinement else None,
             start=start,
             draft=self._carried.draft,
             level="" if self._wiring.confinement is None else self._wiring.confinement.level.value,
@@ -205,6 +207,20 @@ class World:
     async def find_gguf_files(self) -> Sequence[Path]:
         """GGUF files that other programs have already on this machine."""
         return [file.path for file in await self._wiring.gguf_files()]
+
+    def open_address(self, address: str) -> bool:
+        """Have the user's browser open an address, which is one argument and never seen by a shell."""
+        try:
+            subprocess.Popen(
+                [*self._wiring.settings.browser, address],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError:
+            return False
+        return True
 
     def preload(self) -> None:
         """Begin importing the client libraries."""

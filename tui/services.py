@@ -94,6 +94,8 @@ class Services:
     compose: bool = False
     wrap: bool = True
     over_ssh: bool = False
+    open_address: Callable[[str], bool] | None = None
+    """Has the user's browser open an address; False if that failed. None: there is no browser to be had from here."""
     level: str = ""
     """What holds this process, if it is a confidential one: "kernel (namespace)", ...; "" for an ordinary one."""
     draft: str = ""

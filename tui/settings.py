@@ -7,6 +7,7 @@ A mistake in the file is an error with its place, never silently ignored.
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -75,6 +76,8 @@ class Settings:
     proxy_variables: tuple[str, ...] = ()
     """Names of proxy variables that are set, for `doctor` to say that they are not used."""
     over_ssh: bool = False
+    browser: tuple[str, ...] = ()
+    """What opens an address in the user's own browser, without using this terminal; empty where nothing does."""
     no_color: bool = False
     """NO_COLOR is set (https://no-color.org), or the terminal is a dumb one."""
     terminal: Mapping[str, str] = field(default_factory=dict)
@@ -169,6 +172,7 @@ def load(environment: Mapping[str, str] | None = None, *, handed_over: Mapping[s
         environment_key=env.get("ANTHROPIC_API_KEY") or None,
         proxy_variables=tuple(name for name in _PROXIES if env.get(name)),
         over_ssh=bool(env.get("SSH_CONNECTION") or env.get("SSH_TTY")),
+        browser=_browser(env),
         no_color=bool(env.get("NO_COLOR")) or env.get("TERM") == "dumb",
         terminal={name: env[name] for name in _TERMINAL if env.get(name)},
         confinement_at_most=_level(env.get("DUOLOGUE_CONFINEMENT", "").strip()),
@@ -177,6 +181,15 @@ def load(environment: Mapping[str, str] | None = None, *, handed_over: Mapping[s
         engine_environment={name: env[name] for name in _ENGINE if name in env},
         **values,
     )
+
+
+def _browser(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Not Python's `webbrowser`: without a desktop it would start a text browser on top of the app."""
+    if env.get("SSH_CONNECTION") or env.get("SSH_TTY"):
+        return ()
+    if sys.platform == "darwin":
+        return ("open",)
+    return ("xdg-open",) if env.get("DISPLAY") or env.get("WAYLAND_DISPLAY") else ()
 
 
 def set_textual_environment() -> None:

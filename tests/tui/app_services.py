@@ -41,6 +41,9 @@ class FakeWorld:
     database: Path | None = None
     theme: str = "duologue-dark"
     key_map: Mapping[str, str] = field(default_factory=dict)
+    browser: bool = False
+    opened: list[str] = field(default_factory=list)
+    """Addresses that a browser was given."""
     looking: asyncio.Event | None = None
     """If given, the search for servers lasts until it is set."""
 
@@ -67,6 +70,7 @@ class FakeWorld:
             local_time=lambda when: when,
             key_map=self.key_map,
             theme=self.theme,
+            open_address=self.open_address if self.browser else None,
             start=self.start,
         )
 
@@ -91,6 +95,10 @@ class FakeWorld:
         if self.looking is not None:
             await self.looking.wait()
         return self.servers
+
+    def open_address(self, address: str) -> bool:
+        self.opened.append(address)
+        return True
 
     async def key_state(self) -> KeyState:
         return self.key

@@ -248,6 +248,11 @@ class ChatScreen(Screen[None]):
         return self._transcript.picked
 
     @property
+    def picked_answers(self) -> str:
+        """The Markdown of the answer under the cursor, else of the newest ones in view."""
+        return self._transcript.picked_answers
+
+    @property
     def confidential(self) -> bool:
         """True unless the conversation on screen is known to be an ordinary one."""
         return self.conversation is None or self.conversation.confidential

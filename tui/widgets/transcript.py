@@ -21,7 +21,7 @@ from textual.strip import Strip
 from storage import Side, Turn
 from tui.rendering.found import MARKED_BACK
 from tui.rendering.layout import Columns
-from tui.rendering.source_copy import CodeBlocks, newest_answers
+from tui.rendering.source_copy import CodeBlocks, Copied, newest_answers
 from tui.rendering.turn_block import Folds
 from tui.rendering.turn_list import Spot, TurnSource
 from tui.rendering.viewport import Held
@@ -49,6 +49,7 @@ class Transcript(CursorView):
         Binding("2", "pick('right')", "Pick the right side", show=False, id="transcript.pick_right"),
         Binding("t", "thinking", "Show or fold thinking", show=False, id="transcript.thinking"),
         Binding("o", "whole_question", "Open or fold long questions", show=False, id="transcript.whole_question"),
+        Binding("l", "screen.act('links')", "Open a link of the answer", show=False, id="transcript.links"),
         Binding("y", "copy", "Copy the answer or the selection", show=False, id="transcript.copy"),
         Binding(
             "c", "copy_code", "Copy a code block; again for the one before", show=False, id="transcript.copy_code"
@@ -228,11 +229,18 @@ class Transcript(CursorView):
         if self.text_selection is not None and (selected := self.get_selection(self.text_selection)) is not None:
             self.post_message(self.CopyRequested(selected[0], "the selection"))
             return
-        under = self._copied_under_cursor(code=False)
-        copies = [under] if under else newest_answers(self._newest_turns(), self._copied_sides())
-        if copies:
+        if copies := self._picked_answers():
             text = "\n\n".join(copied.text for copied in copies)
             self.post_message(self.CopyRequested(text, " and ".join(copied.what for copied in copies)))
+
+    @property
+    def picked_answers(self) -> str:
+        """The answer under the cursor as the model wrote it, else the newest in view."""
+        return "\n\n".join(copied.text for copied in self._picked_answers())
+
+    def _picked_answers(self) -> list[Copied]:
+        under = self._copied_under_cursor(code=False)
+        return [under] if under else newest_answers(self._newest_turns(), self._copied_sides())
 
     def action_copy_code(self) -> None:
         """Copy the code under the cursor, else the last block of the newest answer in view, then the ones before."""
