@@ -1,5 +1,7 @@
 """To be run in the box: confidential turns through the real engine, without a screen, in a confined process.
 
+Each turn goes to one side, in turn.
+
 Takes a level, both models, the canary and the number of turns; the environment is not cleaned, as it would be by the
 program's own start, so the layers stand alone against it. Prints the ledger's sums as JSON.
 """
@@ -55,7 +57,8 @@ async def _asked(
         if turn % TURNS_OF_A_SESSION == 0:
             await conversation.aclose()
             conversation = library.start(pair, confidential=True)
-        asked = await conversation.ask(f"{canary} {turn}", show)
+        side = (Side.LEFT, Side.RIGHT)[turn % 2]
+        asked = await conversation.ask(f"{canary} {turn}", show, sides=frozenset({side}))
         for reply in asked.replies:
             outcomes[reply.outcome.value] = outcomes.get(reply.outcome.value, 0) + 1
     await conversation.aclose()

@@ -21,7 +21,8 @@ from tests.netbox.hostile_surroundings import POISONED_HOSTS
 from tui.confinement import Level
 
 CANARY = "the-canary-of-a-client-8c1d"
-TYPED, BY_THE_ENGINE = 40, 260
+TYPED, BY_THE_ENGINE = 28, 272
+pytestmark = pytest.mark.timeout(300)  # about 25 s on two idle cores, all three levels together
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,7 @@ def run(level: Level, home: Path) -> netbox.Seen:
         environment={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(netbox.PROJECT)},
         canaries=[CANARY],
         hosts=POISONED_HOSTS,
+        seconds=200.0,
     )
 
 
@@ -53,13 +55,13 @@ def test_three_hundred_hostile_turns_send_no_packet_and_ask_no_name(
     assert seen.silent, (seen.packets, seen.names, seen.requests)
     assert not seen.sightings[CANARY]
     counted: dict[str, Any] = json.loads(seen.out)
-    turns = TYPED + BY_THE_ENGINE
-    assert counted["asked"] == {"left": turns, "right": turns}
+    each = TYPED + BY_THE_ENGINE // 2  # those that were typed went to both sides
+    assert counted["asked"] == {"left": each, "right": each}
 
     ledger = counted["ledger"]
     assert ledger["level"] == level.value
-    redirected = 2 * (turns // EVERY - TYPED // EVERY)
-    assert ledger["outcomes"] == {"complete": 2 * BY_THE_ENGINE - redirected, "failed": redirected}
+    redirected = 2 * (each // EVERY - TYPED // EVERY)
+    assert ledger["outcomes"] == {"complete": BY_THE_ENGINE - redirected, "failed": redirected}
     assert (ledger["sent"], ledger["received"]) == (counted["received"], counted["sent"])
     assert ledger["words"][0].startswith("0 bytes left this machine; ")
     assert not [path.name for path in home.rglob("*") if path.suffix in (".log", ".svg")]
