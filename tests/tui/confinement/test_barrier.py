@@ -5,9 +5,11 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.backends.secret_service import missing_programs, run_python, secret_service
 from tests.tui.confinement.confined import KERNEL, NOBODY, confined, needs_linux
 from tui.confinement import Level
 
@@ -179,3 +181,25 @@ held.set()
     )
 
     assert "first thread" in said
+
+
+@pytest.mark.secret_service
+@pytest.mark.parametrize("level", KERNEL)
+def test_keyring_still_answers(level: Level, tmp_path: Path) -> None:
+    if missing := missing_programs():
+        pytest.skip(f"not installed: {missing}")
+    with secret_service(tmp_path) as service:
+        ended = run_python(
+            f"""
+            import json, os
+            from tui.confinement import Level, enter
+            reached = enter([], at_most=Level({level.value!r}), session_bus=os.environ["DBUS_SESSION_BUS_ADDRESS"])
+            import keyring
+            keyring.set_password("duologue-test", "vault", "words")
+            reached.broker.close()
+            print(json.dumps([reached.level.value, keyring.get_password("duologue-test", "vault")]))
+            """,
+            service.environment,
+        )
+
+    assert ended.result == [level.value, "words"]
