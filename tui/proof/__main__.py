@@ -58,6 +58,8 @@ def _tried(way: Way, outside: Outside) -> Trial:
         verdict, words = Verdict.SENT, way.attempt(outside)
     except NotHere as absent:
         verdict, words = Verdict.ABSENT, str(absent)
+    except (AttributeError, ImportError) as absent:  # a constant or a module that this system's Python lacks
+        verdict, words = Verdict.ABSENT, f"this Python does not have it: {absent}"[:120]
     except ToAProgramHere as here:
         verdict, words = Verdict.HERE, str(here)
     except Exception as error:  # noqa: BLE001 - every library has its own tree of errors; any of them is no success
