@@ -51,6 +51,23 @@ class Transcript:
         return self._store.reader.turn(turn_id)
 
 
+class Requests:
+    """A part of the egress ledger, read when it is looked at."""
+
+    def __init__(self, store: StoreThread, session_id: str | None) -> None:
+        """`session_id`: None is all of the store, "" a session that has no row yet."""
+        self._store = store
+        self._session_id = session_id
+
+    def totals(self) -> Sequence[RequestTotal]:
+        """Added up by address and ending. Raises `StoreError`."""
+        return self._store.reader.request_totals(self._session_id)
+
+    def page(self, first: int, count: int) -> Sequence[RequestRecord]:
+        """A run of requests, oldest first; `first` counts from 0. Raises `StoreError`."""
+        return self._store.reader.request_page(self._session_id, first, count)
+
+
 class Library:
     """The one object through which the app reaches what was said."""
 
@@ -145,13 +162,13 @@ class Library:
         """How many turns had left this machine before the session became confidential."""
         return 0 if conversation.session is None else self._store.reader.cloud_turns(conversation.session.id)
 
-    def requests(self, conversation: Conversation) -> Sequence[RequestRecord]:
-        """The session's part of the egress ledger."""
-        return [] if conversation.session is None else self._store.reader.requests(conversation.session.id)
+    def requests(self, conversation: Conversation) -> Requests:
+        """The conversation's part of the egress ledger."""
+        return Requests(self._store, "" if conversation.session is None else conversation.session.id)
 
-    def request_totals(self, conversation: Conversation) -> Sequence[RequestTotal]:
-        """The same, added up."""
-        return [] if conversation.session is None else self._store.reader.request_totals(conversation.session.id)
+    def all_requests(self) -> Requests:
+        """The whole egress ledger: requests of every session here, and those that no session asked for."""
+        return Requests(self._store, None)
 
     def last_pair(self) -> Mapping[Side, str]:
         """The models of the newest ordinary session, for the next one; the demo model is nobody's choice for long."""

@@ -131,19 +131,23 @@ class LedgerTable:
             if not changed.rowcount:
                 raise gone(f"The ledger's request {request_id}")
 
-    def requests(
-        self, session_id: str | None = None, *, limit: int | None = None, offset: int = 0
-    ) -> list[RequestRecord]:
-        """The ledger of one session, or the whole one; oldest first.
-
-        `limit` gives the newest ones only, `offset` leaves out as many of the newest.
-        """
+    def requests(self, session_id: str | None = None, *, limit: int | None = None) -> list[RequestRecord]:
+        """The ledger of one session, or the whole one; oldest first. `limit` gives the newest ones only."""
         where = "" if session_id is None else "WHERE session_id = ?"
         page = self._db.rows(
-            f"SELECT * FROM requests {where} ORDER BY id DESC LIMIT ? OFFSET ?",  # noqa: S608 - fixed words
-            (*_of(session_id), -1 if limit is None else limit, offset),
+            f"SELECT * FROM requests {where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - fixed words
+            (*_of(session_id), -1 if limit is None else limit),
         )
         return [_request(row) for row in reversed(page)]
+
+    def request_page(self, session_id: str | None, first: int, count: int) -> list[RequestRecord]:
+        """A run of the same ledger, oldest first; `first` counts from 0. Rows that come later do not move it."""
+        where = "" if session_id is None else "WHERE session_id = ?"
+        page = self._db.rows(
+            f"SELECT * FROM requests {where} ORDER BY id LIMIT ? OFFSET ?",  # noqa: S608 - fixed words
+            (*_of(session_id), count, first),
+        )
+        return [_request(row) for row in page]
 
     def request_totals(self, session_id: str | None = None) -> list[RequestTotal]:
         """The same ledger added up, by address, locality and how requests ended; first used first."""

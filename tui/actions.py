@@ -67,9 +67,7 @@ ACTIONS: tuple[Action, ...] = (
         "confidential",
         priority=True,
     ),
-    Action(
-        "ledger", "", "What left", "Say what of this session left this machine, request by request added up", "ledger"
-    ),
+    Action("ledger", "", "What left", "Every request of this session, and what left this machine", "ledger"),
     Action("help", "f1", "Keys", "All keys that are active now", "help", priority=True),
     Action("follow", "ctrl+end", "Follow", "Jump to the newest text and follow it", "end"),
     Action("adopt_left", "", "Adopt left answer", "Tell both sides the left answer from now on", "adopt left"),

@@ -56,6 +56,22 @@ def request_line(request: RequestRecord, local_time: Callable[[datetime], dateti
     return "  ".join(parts)
 
 
+def short_line(request: RequestRecord, local_time: Callable[[datetime], datetime], *, dated: bool) -> str:
+    """The same on one row of a narrow screen: "14:02:11  chat  127.0.0.1:11434  this machine  812 B out  done"."""
+    opened = local_time(request.opened)
+    sent = "? B" if request.verdict == OPEN else size(request.bytes_sent)
+    return "  ".join(
+        (
+            f"{opened:%Y-%m-%d %H:%M:%S}" if dated else f"{opened:%H:%M:%S}",
+            f"{one_line(request.purpose, 9):5}",
+            f"{one_line(display(request.host, request.port), 40):22}",
+            f"{place(request):12}",
+            f"{sent:>7} out",
+            request.verdict,
+        )
+    )
+
+
 def place(request: RequestRecord | RequestTotal) -> str:
     """Where that is, and on whose word: "this machine, by your word"."""
     if request.left_to:

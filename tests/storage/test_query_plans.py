@@ -37,6 +37,7 @@ QUERIES: dict[str, Query] = {
     "recent_prompts": lambda store, session, _: store.recent_prompts(session.id, 50),
     "reply": lambda store, _, turn: store.reply(turn.replies[0].id),
     "requests": lambda store, session, _: store.requests(session.id),
+    "request_page": lambda store, session, _: store.request_page(session.id, 10, 10),
     "cloud_turns": lambda store, session, _: store.cloud_turns(session.id),
     "open_turn": lambda store, session, _: store.open_turn(session.id, "p", NOON, BOTH),
     "open_variant": lambda store, _, turn: store.open_variant(turn.id, BOTH[0], NOON),

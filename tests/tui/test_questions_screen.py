@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from storage import Question
 from tests.tui.hostile import COMMANDING, HOSTILE
 from tests.tui.screen_text import Stage, screen_lines, until
-from tui.screens.questions import PAGE_ROWS, QuestionsScreen
+from tui.screens.questions import QuestionsScreen
+from tui.widgets.paged_list import PAGE_ROWS
 
 
 class Outline(Stage):

@@ -130,7 +130,7 @@ async def test_probes_of_the_app_stand_in_the_ledger(tmp_path: Path) -> None:
         library = await services.open_library(True, print)  # noqa: FBT003 - a callable's argument has no name
         await services.find_servers()
         talk = library.start({})
-        assert library.requests(talk) == []
+        assert library.requests(talk).page(0, 10) == []
         recorded = library._store.reader.requests()
         assert {line.purpose for line in recorded} == {"probe"}
         assert {(line.host, line.locality) for line in recorded} == {("127.0.0.1", "this machine")}

@@ -30,7 +30,6 @@ from storage.errors import StoreError
 from storage.needles import Literal, Needle, Words
 from tui.actions import ACTIONS, BY_SLASH, parse_slash
 from tui.destination import SideFill, destination, fill
-from tui.ledger_words import sum_in_words
 from tui.live_turns import LiveTurns
 from tui.rendering.safe_text import content
 from tui.services import Services
@@ -589,9 +588,19 @@ class ChatScreen(Screen[None]):
         self._prompt.focus()
 
     def action_ledger(self) -> None:
-        """What left this machine, in words; `duologue ledger` lists each request."""
-        if self.conversation is not None and self._library is not None:
-            self.say(" ".join(sum_in_words(self._library.request_totals(self.conversation))))
+        """The egress ledger of this session, request by request, and what left this machine in words."""
+        from tui.screens.ledger import LedgerScreen
+
+        conversation, library = self.conversation, self._library
+        if conversation is None or library is None:
+            return
+        requests = library.requests(conversation), library.all_requests()
+        try:
+            screen = LedgerScreen(*requests, local_time=self._services.local_time)
+        except StoreError as problem:
+            self.say(str(problem))
+        else:
+            self.app.push_screen(screen)
 
     def action_retry(self) -> None:
         """One more variant of the last turn's answers, on the picked side or on both."""
