@@ -8,6 +8,10 @@ before a byte is written. Proxies named in the environment are not seen.
 Each HTTP request is one line of the ledger, not each connection: one pooled connection serves a whole conversation.
 The line is stored before the first byte leaves. What is counted is HTTP as sent and received, inside TLS.
 
+Measured (`python -m benchmarks --only door`; loopback, 4 kB there and 8 kB back): a request through the door costs
+0.9 to 1.0 times one of plain httpx (0.7 ms). With a ledger in a file it is 3 to 3.5 times: 1.5 ms for the line's
+commit, the price of having it on disk before the first byte.
+
 `anthropic` stands on httpx2 and `ollama` on httpx. The two have the same shape, so one piece of code serves both,
 with the library as an argument; `Any` is for what comes out of that argument, and stays in this file.
 """

@@ -20,6 +20,7 @@ from typing import NoReturn
 
 from benchmarks import (
     machine,
+    measure_door,
     measure_echo,
     measure_flush,
     measure_history,
@@ -64,11 +65,14 @@ class Sizes:
     flush: tuple[int, ...]
     stalls: int
     stops: int
+    requests: int
+    """Batches of requests through the door."""
 
 
-QUICK = Sizes(3, 60, 5, 1, 1, 3_000, 300, (100, 10_000), 1, 10_000, (1_000, 50_000), 1, 3)
+QUICK = Sizes(3, 60, 5, 1, 1, 3_000, 300, (100, 10_000), 1, 10_000, (1_000, 50_000), 1, 3, 20)
 FULL = Sizes(
-    15, 200, 20, 5, 3, 30_000, 3_000, (100, 10_000, 100_000), 5, 100_000, (1_000, 5_000, 20_000, 50_000), 3, 15
+    *(15, 200, 20, 5, 3, 30_000, 3_000, (100, 10_000, 100_000), 5, 100_000),
+    *((1_000, 5_000, 20_000, 50_000), 3, 15, 100),
 )
 
 Part = Callable[[Workspace, Sizes], list[Row]]
@@ -97,6 +101,7 @@ PARTS: dict[str, Part] = {
     "stop": lambda workspace, sizes: measure_stop.measure(workspace, runs=sizes.stops),
     "history": lambda workspace, sizes: measure_history.measure(workspace, sizes.history, runs=sizes.history_runs),
     "search": lambda workspace, sizes: measure_search.measure(workspace, sizes.searched),
+    "door": lambda _, sizes: measure_door.measure(sizes.requests),
     "flush": lambda _, sizes: measure_flush.measure(sizes.flush),
 }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import page, report, sample_text, seed_store
+from benchmarks import measure_door, page, report, sample_text, seed_store
 from benchmarks.figures import median, percentile
 from benchmarks.keys import LETTERS, echo
 from benchmarks.loop_probe import stops
@@ -180,3 +180,9 @@ def _asked(port: int, script: Script) -> str:
     connection.close()
     chunks = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: {")]
     return "".join(choice["delta"].get("content", "") for chunk in chunks for choice in chunk["choices"])
+
+
+def test_the_door_is_measured_beside_plain_httpx_in_one_run() -> None:
+    rows = {row.what: row.value for row in measure_door.measure(batches=2)}
+    assert len(rows) == 5
+    assert all(value is not None and value > 0 for value in rows.values())
