@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from backends import Connector, Locality
+from conversation.catalogue import Catalogue
 from conversation.engine import Conversation, Surroundings
 from storage import (
     Found,
@@ -94,11 +95,10 @@ class Library:
         """What was said in it, for the screen."""
         return Transcript(self._store, conversation.session.id if conversation.session else None)
 
-    def summaries(self, text: str = "", limit: int = 200, offset: int = 0) -> Sequence[SessionSummary]:
-        """Sessions, newest first, whose title has `text` in it."""
-        return self._store.reader.sessions(
-            limit=limit, offset=offset, wanted=SessionFilter(words=text, confidential=self._listed)
-        )
+    @property
+    def catalogue(self) -> Catalogue:
+        """The list of all sessions, to go through and to put in order."""
+        return Catalogue(self._store, self._world.now, confidential=self._listed)
 
     @property
     def _listed(self) -> bool | None:

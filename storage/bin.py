@@ -13,6 +13,12 @@ from storage.database import Database
 from storage.errors import Ambiguous, NotFound
 from storage.records import Session
 
+_KINDS = {
+    None: "",
+    True: " AND confidential_since IS NOT NULL",
+    False: " AND confidential_since IS NULL",
+}
+
 
 class BinTable:
     """All that `Store` does with deleted sessions."""
@@ -35,9 +41,9 @@ class BinTable:
             if not self._db.write("UPDATE sessions SET deleted_at = NULL WHERE id = ?", (session_id,)).rowcount:
                 raise _gone(session_id)
 
-    def bin_count(self) -> int:
-        """How many sessions are in the bin."""
-        return self._db.number("SELECT count(*) FROM sessions WHERE deleted_at IS NOT NULL")
+    def bin_count(self, confidential: bool | None = None) -> int:
+        """How many sessions are in the bin; with `confidential` of that kind only."""
+        return self._db.number(f"SELECT count(*) FROM sessions WHERE deleted_at IS NOT NULL{_KINDS[confidential]}")  # noqa: S608 - fixed words
 
     def find_deleted_session(self, prefix: str) -> Session:
         """The session in the bin whose id begins so, in either case. Raises `NotFound`, `Ambiguous`."""
@@ -51,14 +57,19 @@ class BinTable:
             raise Ambiguous(f"More than one session in the bin begins with {prefix}. Write more of its id.")
         return rows.session(found[0])
 
-    def empty_bin(self, until: datetime) -> int:
+    def empty_bin(self, until: datetime, confidential: bool | None = None) -> int:
         """Delete for good what was put into the bin up to that time; tell how many sessions that were.
+
+        With `confidential` sessions of that kind only.
 
         No byte of them is left in the tables. The search index forgets their words in its own time
         (`index_step`), and the write-ahead log when it is next moved into the file.
         """
         with self._db.transaction():
-            return self._db.write("DELETE FROM sessions WHERE deleted_at <= ?", (rows.time_text(until),)).rowcount
+            return self._db.write(
+                f"DELETE FROM sessions WHERE deleted_at <= ?{_KINDS[confidential]}",  # noqa: S608 - fixed words
+                (rows.time_text(until),),
+            ).rowcount
 
 
 def _gone(session_id: str) -> NotFound:

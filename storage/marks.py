@@ -5,6 +5,7 @@ None of it changes when a session was last used, so its place in the list stays.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from storage import rows
@@ -48,6 +49,17 @@ class MarksTable:
             self._require_session(session_id)
             gone = self._db.write("DELETE FROM tags WHERE session_id = ? AND name = ?", (session_id, tag_from(name)))
         return gone.rowcount > 0
+
+    def set_tags(self, session_id: str, names: Iterable[str]) -> tuple[str, ...]:
+        """Let a session have these tags and no others, and tell them; see `tag_session` for what is raised."""
+        tags = sorted({tag_from(name) for name in names})
+        with self._db.transaction():
+            self._require_session(session_id)
+            self._db.write("DELETE FROM tags WHERE session_id = ?", (session_id,))
+            self._db.write_many(
+                "INSERT INTO tags (session_id, name) VALUES (?, ?)", [(session_id, tag) for tag in tags]
+            )
+        return tuple(tags)
 
     def tags(self) -> dict[str, int]:
         """All tags in alphabetical order, and how many sessions outside the bin have each."""

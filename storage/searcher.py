@@ -59,6 +59,10 @@ class Searcher:
             lambda number: self._store.find(session_id, needle, lambda: number == self._asked and not self._closed)
         )
 
+    async def look(self, read: Callable[[Store], R]) -> R | None:
+        """As `StoreThread.look`."""
+        return await self._newest(lambda _: read(self._store))
+
     def _found(self, find: partial[list[Hit]]) -> Found:
         return Found(tuple(find()), self._store.unindexed_turns())
 

@@ -158,6 +158,15 @@ class StoreThread:
             raise _not_open()
         return await self._searcher.find(session_id, needle)
 
+    async def look(self, read: Callable[[Store], R]) -> R | None:
+        """Read in the thread of searches what takes longer than a frame; None if a newer search or look came.
+
+        Raises `StoreError`.
+        """
+        if self._searcher is None:
+            raise _not_open()
+        return await self._searcher.look(read)
+
     def close(self) -> None:
         """Write down all that waits, stop the thread, close the file.
 

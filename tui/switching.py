@@ -15,7 +15,7 @@ from backends.address import AddressRefused
 from backends.spec import SpecError
 from conversation.engine import Conversation, NothingToAsk
 from conversation.library import Library
-from storage import Side
+from storage import Hit, Side
 from storage.errors import StoreError
 from tui.restart import Carried, Restart
 from tui.screens.chat import ChatScreen
@@ -79,14 +79,13 @@ class Switching:
 
         chosen = await self._app.push_screen_wait(
             SessionsScreen(
-                self._library.summaries,
-                self._library.count(),
+                self._library.catalogue,
                 lambda: self._services.local_time(self._services.now()),
                 local_time=self._services.local_time,
             )
         )
         if chosen is not None:
-            await self._change_to(chosen)
+            await self._show_at(chosen.session_id, chosen.hit, chosen.words)
 
     async def show_found(self) -> None:
         """One in which the person finds words, at the turn that has them. Raises `StoreError`."""
@@ -102,9 +101,13 @@ class Switching:
         if found is None:
             return
         hit, query = found
+        await self._show_at(hit.session_id, hit, query)
+
+    async def _show_at(self, session: str, hit: Hit | None, query: str) -> None:
+        """Bring a session onto the screen, and in it the place where the words of `query` were found."""
         shown = self._chat.conversation
-        is_on_screen = shown is not None and shown.session is not None and shown.session.id == hit.session_id
-        if is_on_screen or await self._change_to(hit.session_id):
+        is_on_screen = shown is not None and shown.session is not None and shown.session.id == session
+        if (is_on_screen or await self._change_to(session)) and hit is not None:
             self._chat.show_hit(hit, query)
 
     async def _change_to(self, session: str) -> bool:

@@ -77,3 +77,13 @@ def test_marks_on_what_is_not_there_are_refused(store: Store) -> None:
     ):
         with pytest.raises(NotFound):
             attempt()
+
+
+def test_tags_are_replaced_as_a_whole(store: Store) -> None:
+    session = new_session(store)
+    store.tag_session(session.id, "old")
+    assert store.set_tags(session.id, ["New One", "#law", "law"]) == ("law", "new-one")
+    assert store.summary(session.id).tags == ("law", "new-one")
+    with pytest.raises(ValueError, match="letter"):
+        store.set_tags(session.id, ["fine", "!"])
+    assert store.summary(session.id).tags == ("law", "new-one")

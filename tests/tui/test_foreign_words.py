@@ -11,23 +11,18 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from tests.tui.hostile import COMMANDING, HOSTILE
+from tests.tui.library import Saved, Shelf
 from tests.tui.screen_text import Stage, screen_lines, until
-from tests.tui.test_sessions_screen import NOW, local_time, summary
+from tui.filter_words import groups
 from tui.screens.api_key import ApiKeyDialog
+from tui.screens.ask_line import AskLine
 from tui.screens.confirm import Confirm
+from tui.screens.filter_picker import FilterPicker
 from tui.screens.keys_help import KeyGroup, KeyLine, KeysHelp
 from tui.screens.models import ModelGroup, ModelPicker, ModelRow
-from tui.screens.sessions import SessionsScreen
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.first_run import FirstRun, Surroundings
 from tui.widgets.prompt import Prompt
-
-
-def sessions(words: str) -> Screen[str | None]:
-    rows = [summary(words, left=words, right="ollama:" + words, confidential=True)]
-    return SessionsScreen(
-        lambda _, limit, offset: rows[offset : offset + limit], 1, lambda: NOW, local_time=local_time
-    )
 
 
 def models(words: str) -> Screen[str | None]:
@@ -40,7 +35,8 @@ def models(words: str) -> Screen[str | None]:
 SCREENS: dict[str, Callable[[str], Screen[Any]]] = {
     "confirm": lambda words: Confirm(words, [words, words], yes=words, no=words),
     "api key": lambda words: ApiKeyDialog(keyring=words, keyring_usable=True, state=words),
-    "sessions": sessions,
+    "line": lambda words: AskLine(words, words, placeholder=words, about=words, known=[words]),
+    "filters": lambda words: FilterPicker(groups({words: 1}), words, print),
     "models": models,
     "keys": lambda words: KeysHelp([KeyGroup(words, (KeyLine((words,), words),))]),
 }
@@ -91,7 +87,20 @@ async def test_widget_shows_nothing_that_commands_a_terminal(name: str, words: s
         assert COMMANDING.search(screen_lines(app).replace("\n", "")) is None
 
 
-@pytest.mark.parametrize("name", ["sessions", "models"])
+@pytest.mark.parametrize("words", [ALL.replace("\ud800", ""), HOSTILE[-3]])  # SQLite takes no surrogates
+async def test_the_library_shows_nothing_that_commands_a_terminal(words: str) -> None:
+    app = Shelf([Saved(words, left=words, right="ollama:" + words, said=f"before {words} after", tags=["x" + words])])
+    async with app.run_test(size=(160, 40)) as pilot:
+        await pilot.press("tab", "space", "slash", *"before")
+        await until(lambda: app.list.hit is not None)
+        await pilot.pause()
+        assert COMMANDING.search(screen_lines(app).replace("\n", "")) is None
+        await pilot.press("tab", "d")
+        await until(lambda: app.list.loaded == 0)
+        assert COMMANDING.search(screen_lines(app).replace("\n", "")) is None
+
+
+@pytest.mark.parametrize("name", ["line", "models"])
 async def test_pasted_filter_is_cleaned(name: str) -> None:
     app = Stage()
     async with app.run_test(size=(120, 40)) as pilot:

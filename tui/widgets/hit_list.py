@@ -18,8 +18,9 @@ from textual.style import Style
 
 from storage import Hit, Place
 from tui.rendering.columns import column
+from tui.rendering.found_words import found_words
 from tui.rendering.safe_text import content, one_line
-from tui.widgets.session_list import when
+from tui.rendering.session_words import when
 from tui.words import short_spec
 
 _LINES = 2
@@ -185,10 +186,7 @@ class HitList(ScrollView, can_focus=True):
         )
 
     def _words(self, hit: Hit, width: int) -> Content:
-        found = self._style("found")
-        pieces = [content(words).stylize(found) if is_found else content(words) for words, is_found in hit.snippet]
-        # Lines were joined before; what cleaning makes of a rare separator is no second line either.
-        line = Content.assemble(*(Content(" ").join(piece.split("\n")) for piece in pieces))
+        line = found_words(hit, self._style("found"))
         return Content("  ") + line.truncate(max(0, width - 3), ellipsis=True)
 
     def _style(self, name: str) -> Style:

@@ -1,12 +1,12 @@
 """A list of saved sessions that holds what was scrolled to, not all there is.
 
-It draws lines itself: ten thousand sessions open like ten. Rows come in pages from a callable, the next page when the
-cursor or the view comes near the end of what is there.
+It draws lines itself: ten thousand sessions open like ten. Rows come in pages; when the cursor or the view comes near
+the end of what is here, it asks for more by a message.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -21,79 +21,22 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.style import Style
 
-from storage import SessionSummary
-from tui.rendering.columns import column
-from tui.rendering.safe_text import one_line
-from tui.words import money, plural, short_spec
+from conversation.catalogue import Listed
+from storage import Hit, SessionSummary
+from tui.rendering.safe_text import content
+from tui.rendering.session_row import HEAD, RowStyles, row_line, shape_for
+from tui.rendering.session_words import words_of
 
-Page = Callable[[int, int], Sequence[SessionSummary]]
-"""Limit and offset to the rows from there on, newest first; fewer than asked for at the end."""
-
-PAGE_ROWS = 60
 NEAR_END = 20
-"""Rows below the cursor from which on the next page is fetched."""
-ONE_LINE_COLUMNS = 140
-"""Columns from which on a session fits on one line."""
-
-_GAP = "  "
-_MARKS = len("CONFIDENTIAL · 12 unfinished")
-
-
-@dataclass(frozen=True, slots=True)
-class SessionWords:
-    """One session as its row says it."""
-
-    title: str
-    pair: str
-    turns: str
-    cost: str
-    when: str
-    marks: str
-    """"CONFIDENTIAL", "1 unfinished", both or nothing."""
-
-
-def words_of(summary: SessionSummary, updated: datetime, now: datetime) -> SessionWords:
-    """Everything about one session that its row says; both times are local ones."""
-    session = summary.session
-    marks = []
-    if session.confidential:
-        marks.append("CONFIDENTIAL")
-    if summary.open_replies:
-        marks.append("answering")
-    if summary.unhappy_replies:
-        marks.append(f"{summary.unhappy_replies} unfinished")
-    names = [one_line(short_spec(spec), 40) for spec in (session.left, session.right) if spec is not None]
-    return SessionWords(
-        title=one_line(session.title, 200) or "untitled",
-        pair=" | ".join(names),
-        turns=plural(summary.turns, "turn"),
-        cost=_cost(summary.cost_usd),
-        when=when(updated, now),
-        marks=" · ".join(marks),
-    )
-
-
-def _cost(dollars: float | None) -> str:
-    """What is not known is not shown; what cost nothing says so without decimals."""
-    if dollars is None:
-        return ""
-    return money(dollars) if dollars else "$0"
-
-
-def when(moment: datetime, now: datetime) -> str:
-    """ "today 14:02", "Tue 18 Nov", or with the year if it is another one; both times are local ones."""
-    if moment.date() == now.date():
-        return f"today {moment:%H:%M}"
-    if moment.year == now.year:
-        return f"{moment:%a} {moment.day} {moment:%b}"
-    return f"{moment.day} {moment:%b %Y}"
+"""Rows below the cursor from which on the next page is asked for."""
 
 
 class SessionList(ScrollView, can_focus=True):
-    """Sessions, newest first, one of them picked."""
+    """Sessions, one of them picked."""
 
     DEFAULT_CSS = """
     SessionList {
+        width: 1fr;
         height: 1fr;
         overflow-x: hidden;
         scrollbar-size-vertical: 1;
@@ -103,6 +46,8 @@ class SessionList(ScrollView, can_focus=True):
         background: $background;
         & .session--title { text-style: bold; }
         & .session--quiet { color: $quiet; }
+        & .session--found { color: $accent; text-style: bold underline; }
+        & .session--star { color: $warning; }
         & .session--confidential { color: $confidential; text-style: bold; }
         & .session--cursor { background: $block-cursor-background; color: $block-cursor-foreground; }
     }
@@ -110,29 +55,60 @@ class SessionList(ScrollView, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "session--title",
         "session--quiet",
+        "session--found",
+        "session--star",
         "session--confidential",
         "session--cursor",
     }
 
-    BINDING_GROUP_TITLE = "Sessions"
+    BINDING_GROUP_TITLE = "List of sessions"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "Newer", show=False, id="sessions.up"),
-        Binding("down", "move(1)", "Older", show=False, id="sessions.down"),
+        Binding("enter", "choose", "Open the session", id="sessions.open"),
+        Binding("s", "wish('star')", "Star, or no star", id="sessions.star"),
+        Binding("t", "wish('tags')", "Tags", id="sessions.tags"),
+        Binding("f2,r", "wish('rename')", "Rename", id="sessions.rename"),
+        Binding("a", "wish('archive')", "Put into the archive, or get it back", id="sessions.archive"),
+        Binding("d", "wish('delete')", "Delete to the bin", id="sessions.delete"),
+        Binding("u", "wish('restore')", "Undo; in the bin: restore", id="sessions.restore"),
+        Binding("X", "wish('empty_bin')", "In the bin: empty it", id="sessions.empty_bin"),
+        Binding("space", "wish('preview')", "Preview, from 140 columns on", id="sessions.preview"),
+        Binding("up", "move(-1)", "Up", show=False, id="sessions.up"),
+        Binding("down", "move(1)", "Down", show=False, id="sessions.down"),
         Binding("pageup", "page(-1)", "Page up", show=False, id="sessions.pageup"),
         Binding("pagedown", "page(1)", "Page down", show=False, id="sessions.pagedown"),
-        Binding("enter", "choose", "Open", id="sessions.open"),
+        Binding("home", "move(-1000000)", "First", show=False, id="sessions.home"),
+        Binding("end", "move(1000000)", "Last that is here", show=False, id="sessions.end"),
     ]
 
-    cursor = reactive(0)
+    cursor = reactive(0, init=False)
 
     @dataclass
     class Chosen(Message):
         """A session is to be opened."""
 
-        session_id: str
+        session: SessionSummary
+        hit: Hit | None
 
-    class Grown(Message):
-        """There are more rows than before, or others."""
+    @dataclass
+    class Wished(Message):
+        """Something is to be done, to the picked session if one is needed."""
+
+        what: str
+
+    class Picked(Message):
+        """Another session is picked, or none is there any more."""
+
+    class NearEnd(Message):
+        """The cursor or the view is near the last row that is here."""
+
+    class LeftAbove(Message):
+        """The cursor was to go up from the first row."""
+
+    @dataclass
+    class Typed(Message):
+        """A character that is no key here: it belongs to the line above."""
+
+        character: str
 
     def __init__(
         self,
@@ -144,9 +120,12 @@ class SessionList(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._now = now
         self._local_time = local_time
-        self._page: Page | None = None
         self._rows: list[SessionSummary] = []
-        self._ended = True
+        self._hits: dict[str, Hit] = {}
+        self._with_words = False
+        self._empty = ""
+
+    # What is shown
 
     @property
     def loaded(self) -> int:
@@ -154,39 +133,57 @@ class SessionList(ScrollView, can_focus=True):
         return len(self._rows)
 
     @property
-    def complete(self) -> bool:
-        """True when there are no more rows than are here."""
-        return self._ended
+    def picked(self) -> SessionSummary | None:
+        """The session under the cursor."""
+        return self._rows[self.cursor] if self._rows else None
 
-    def show(self, page: Page) -> None:
-        """Start over with the rows that `page` gives."""
-        self._page = page
-        self._rows = []
-        self._ended = False
-        self.scroll_to(y=0, animate=False)
-        self.cursor = 0
-        self._fetch()
+    @property
+    def hit(self) -> Hit | None:
+        """Where the words were found in it."""
+        return self._hits.get(self.picked.session.id) if self.picked is not None else None
 
-    # Rows
+    def show(self, listed: Listed, empty: str, *, keep: str | None = None) -> None:
+        """Start over with these rows; `empty` is said where there are none.
 
-    def _fetch(self) -> None:
-        if self._page is None or self._ended:
-            return
-        rows = self._page(PAGE_ROWS, len(self._rows))
-        self._rows.extend(rows)
-        self._ended = len(rows) < PAGE_ROWS
+        The cursor goes to the session `keep` if it is among them, else to the first.
+        """
+        self._rows, self._hits, self._empty = list(listed.rows), dict(listed.hits), empty
+        self._with_words = bool(listed.wanted.words)
+        at = next((number for number, row in enumerate(self._rows) if row.session.id == keep), 0)
         self._fit()
-        self.post_message(self.Grown())
+        if not at:
+            self.scroll_to(y=0, animate=False)
+        self._pick(at)
 
-    def _fetch_near(self, row: int) -> None:
-        if not self._ended and row + NEAR_END >= len(self._rows):
-            self._fetch()
+    def extend(self, listed: Listed) -> None:
+        """Add more rows below."""
+        here = {row.session.id for row in self._rows}  # one that moved down meanwhile would come twice
+        self._rows += [row for row in listed.rows if row.session.id not in here]
+        self._hits |= listed.hits
+        self._fit()
+
+    def replace(self, summary: SessionSummary) -> None:
+        """Show a session as it is now."""
+        for number, row in enumerate(self._rows):
+            if row.session.id == summary.session.id:
+                self._rows[number] = summary
+        self.refresh()
+
+    def take_out(self, session_id: str) -> None:
+        """Take a session out of the list; the one below it is picked then."""
+        self._rows = [row for row in self._rows if row.session.id != session_id]
+        self._fit()
+        self._pick(self.cursor)
+
+    def _pick(self, at: int) -> None:
+        self.set_reactive(SessionList.cursor, self.validate_cursor(at))
+        self.watch_cursor()
 
     # Size
 
     @property
     def _row_height(self) -> int:
-        return 1 if self.size.width >= ONE_LINE_COLUMNS else 2
+        return int(shape_for(self.scrollable_content_region.width, with_words=self._with_words))
 
     def _fit(self) -> None:
         self.virtual_size = Size(self.size.width, len(self._rows) * self._row_height)
@@ -205,21 +202,28 @@ class SessionList(ScrollView, can_focus=True):
 
     def watch_cursor(self) -> None:
         """Keep the picked row in view, and rows below it."""
-        self._fetch_near(self.cursor)
+        self._tell_near_end(self.cursor)
         self._show_cursor()
         self.refresh()
+        self.post_message(self.Picked())
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Have rows ready below the view as well."""
         super().watch_scroll_y(old_value, new_value)
-        self._fetch_near((round(new_value) + self.size.height) // self._row_height)
+        self._tell_near_end((round(new_value) + self.size.height) // self._row_height)
+
+    def _tell_near_end(self, row: int) -> None:
+        if self._rows and row + NEAR_END >= len(self._rows):
+            self.post_message(self.NearEnd())
 
     def _show_cursor(self) -> None:
         height = self._row_height
         self.scroll_to_region(Region(0, self.cursor * height, 1, height), animate=False, immediate=True, x_axis=False)
 
     def action_move(self, by: int) -> None:
-        """Pick another row."""
+        """Pick another row; up from the first one leaves the list."""
+        if by == -1 and self.cursor == 0:
+            self.post_message(self.LeftAbove())
         self.cursor += by
 
     def action_page(self, by: int) -> None:
@@ -228,76 +232,55 @@ class SessionList(ScrollView, can_focus=True):
 
     def action_choose(self) -> None:
         """Open what is picked."""
-        if self._rows:
-            self.post_message(self.Chosen(self._rows[self.cursor].session.id))
+        if self.picked is not None:
+            self.post_message(self.Chosen(self.picked, self.hit))
+
+    def action_wish(self, what: str) -> None:
+        """Say what is to be done."""
+        self.post_message(self.Wished(what))
+
+    def on_key(self, event: events.Key) -> None:
+        """What is no key here is typed into the line above."""
+        is_typed = event.is_printable and event.character is not None
+        if is_typed and event.key not in self.screen.active_bindings:
+            event.stop()
+            self.post_message(self.Typed(event.character or ""))
 
     def on_click(self, event: events.Click) -> None:
-        """Pick with one click, open with two."""
-        row = (event.y + round(self.scroll_y)) // self._row_height
+        """Pick with one click, open with two; a click at the star's place sets it."""
+        row, part = divmod(event.y + round(self.scroll_y), self._row_height)
         if row >= len(self._rows):
             return
         self.cursor = row
-        if event.chain > 1:
+        if event.x < HEAD and part == 0:
+            self.action_wish("star")
+        elif event.chain > 1:
             self.action_choose()
 
     # Drawing
 
     def render_line(self, y: int) -> Strip:
         """One line of one row."""
-        row, part = divmod(y + round(self.scroll_y), self._row_height)
         width = self.scrollable_content_region.width
+        if not self._rows:
+            line = content(self._empty if y == 1 else "").truncate(max(0, width - HEAD), ellipsis=True)
+            return self._strip(Content(" " * HEAD) + line.stylize(self._style("quiet")), self.visual_style, y)
+        row, part = divmod(y + round(self.scroll_y), self._row_height)
         if row >= len(self._rows):
             return Strip.blank(width, self.rich_style)
-        summary = self._rows[row]
+        summary, picked = self._rows[row], row == self.cursor
         said = words_of(summary, self._local_time(summary.session.updated), self._local_time(self._now()))
-        picked = row == self.cursor
-        if self._row_height == 1:
-            line = self._single(said, picked, width)
-        else:
-            line = self._upper(said, picked, width) if part == 0 else self._lower(said, width)
+        line = row_line(said, self._hits.get(summary.session.id), part, width, picked, self._styles)
         # Not a partial style: Textual leaves an opaque background out of those.
-        style = self.get_visual_style("session--cursor") if picked else self.visual_style
-        segments = line.render_segments(style)
-        return Strip(segments).adjust_cell_length(width, style.rich_style).apply_offsets(0, y)
+        return self._strip(line, self.get_visual_style("session--cursor") if picked else self.visual_style, y)
 
-    def _single(self, said: SessionWords, picked: bool, width: int) -> Content:
-        fixed = 2 + 34 + 12 + 8 + 12 + _MARKS + 5 * len(_GAP)
-        return Content(_GAP).join(
-            [
-                self._head(said.title, picked, width - fixed),
-                column(said.pair, 34),
-                column(said.turns, 12, right=True).stylize(self._quiet),
-                column(said.cost, 8, right=True).stylize(self._quiet),
-                column(said.when, 12),
-                self._marked(column(said.marks, _MARKS), said),
-            ]
-        )
-
-    def _upper(self, said: SessionWords, picked: bool, width: int) -> Content:
-        return Content.assemble(
-            self._head(said.title, picked, width - 2 - 14 - 1), " ", column(said.when, 13, right=True), " "
-        )
-
-    def _lower(self, said: SessionWords, width: int) -> Content:
-        figures = " · ".join(part for part in (said.pair, said.turns, said.cost) if part)
-        marks_width = min(len(said.marks), max(0, width - 24))
-        return Content.assemble(
-            "  ",
-            column(figures, max(0, width - marks_width - 4)).stylize(self._quiet),
-            " ",
-            self._marked(column(said.marks, marks_width), said),
-            " ",
-        )
-
-    def _head(self, title: str, picked: bool, width: int) -> Content:
-        style = self.get_visual_style("session--title", partial=True)
-        return Content("▸ " if picked else "  ") + column(title, width).stylize(style)
-
-    def _marked(self, marks: Content, said: SessionWords) -> Content:
-        if "CONFIDENTIAL" not in said.marks:
-            return marks
-        return marks.stylize(self.get_visual_style("session--confidential", partial=True), 0, len("CONFIDENTIAL"))
+    def _strip(self, line: Content, style: Style, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        return Strip(line.render_segments(style)).adjust_cell_length(width, style.rich_style).apply_offsets(0, y)
 
     @property
-    def _quiet(self) -> Style:
-        return self.get_visual_style("session--quiet", partial=True)
+    def _styles(self) -> RowStyles:
+        return RowStyles(*(self._style(name) for name in ("title", "quiet", "found", "star", "confidential")))
+
+    def _style(self, name: str) -> Style:
+        return self.get_visual_style(f"session--{name}", partial=True)
