@@ -15,40 +15,16 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from backends import Backend, Connector, Message, Request
-from backends.address import ServerAddress
-from backends.listener import Listener, listener
+from backends.listener import listener
 from conversation import history, policy
-from conversation.attested import Attested, named
+from conversation.attested import Attested
+from conversation.errors import Busy, NothingToAsk, WordNeeded
 from conversation.reply_run import ReplyRun
 from conversation.retries import RetryPolicy
 from conversation.updates import Show, TurnOpened, VariantOpened
 from storage import NewReply, Reply, Session, Side, Turn
 from storage.store import Store
 from storage.thread import StoreThread
-
-
-class NothingToAsk(Exception):
-    """No admitted side is there to answer; the message says what to do."""
-
-
-class WordNeeded(NothingToAsk):
-    """What answers at an address of this machine cannot be verified, and the user has not vouched for it yet."""
-
-    def __init__(self, connector: Connector, server: ServerAddress, listener: Listener | None) -> None:
-        self.name = named(server)
-        """HOST:PORT."""
-        self.is_lmstudio = connector.spec.backend == "lmstudio"
-        self.program = listener.program if listener else ""
-        """Who listens there (foreign text), "" where that is not known."""
-        self.passes_on = listener is not None and listener.passes_on
-        super().__init__(
-            f"This session is confidential, and nothing proves that what answers at {self.name} is on this machine. "
-            f'If it is, say so with --attest {self.name}, or add attested = ["{self.name}"] to the configuration.'
-        )
-
-
-class Busy(Exception):
-    """That side still answers."""
 
 
 @dataclass(frozen=True, slots=True)

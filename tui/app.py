@@ -20,7 +20,8 @@ from textual.screen import Screen
 from backends import BackendError
 from backends.address import AddressRefused
 from backends.spec import SpecError
-from conversation.engine import Busy, Conversation, NothingToAsk
+from conversation.engine import Conversation
+from conversation.errors import Busy, NothingToAsk
 from storage import Side
 from storage.errors import StoreError
 from tui import crash

@@ -308,7 +308,7 @@ def _code_of(error: Exception) -> ExitCode | None:
     from backends.address import AddressRefused
     from backends.claude_models import PriceFileError
     from backends.spec import SpecError
-    from conversation.engine import NothingToAsk
+    from conversation.errors import NothingToAsk
     from storage.carry.events import Unreadable
     from storage.errors import Ambiguous, NotFound, StoreError
     from storage.new_file import FileExists

@@ -13,7 +13,8 @@ from textual.app import App
 from backends import Connector
 from backends.address import AddressRefused
 from backends.spec import SpecError
-from conversation.engine import Conversation, NothingToAsk
+from conversation.engine import Conversation
+from conversation.errors import NothingToAsk
 from conversation.library import Library
 from storage import Hit, Side
 from storage.errors import StoreError

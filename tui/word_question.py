@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conversation.engine import WordNeeded
+from conversation.errors import WordNeeded
 from tui.rendering.safe_text import one_line
 from tui.screens.confirm import Confirm
 

@@ -8,7 +8,8 @@ import pytest
 
 from backends import Finished, Locality, Located, Metered, Stop, TextDelta, ThinkingDelta, Usage
 from backends.errors import BrokenStream, MissingKey, NotOnDevice, Overloaded, RateLimited
-from conversation.engine import Busy, Conversation, NothingToAsk, Surroundings
+from conversation.engine import Conversation, Surroundings
+from conversation.errors import Busy, NothingToAsk
 from conversation.updates import Delta, RetryWaiting, Settled, TurnOpened, Update
 from storage import Outcome, Side
 from storage.store import Store

@@ -11,7 +11,8 @@ import pytest
 
 from backends import Connector, Event, Finished, Locality, Located, Request, Stop, TextDelta
 from backends.ledger import current
-from conversation.engine import Busy, Conversation, NothingToAsk, Surroundings
+from conversation.engine import Conversation, Surroundings
+from conversation.errors import Busy, NothingToAsk
 from conversation.updates import Settled, Update
 from storage import Outcome, Side, Turn
 from storage.store import Store

@@ -16,7 +16,8 @@ from typing import Any
 
 from backends import Connector, Locality
 from backends.spec import DEFAULT_CLAUDE_MODEL, SpecError
-from conversation.engine import Conversation, NothingToAsk
+from conversation.engine import Conversation
+from conversation.errors import NothingToAsk
 from conversation.library import Library
 from storage import Outcome, Reply, Session, Side
 from storage.errors import StoreError

@@ -22,7 +22,8 @@ from textual.widgets import Rule, Static, TextArea
 from backends import Connector
 from backends.errors import LeftThisMachine
 from conversation import estimate
-from conversation.engine import Busy, Conversation, NothingToAsk, WordNeeded
+from conversation.engine import Conversation
+from conversation.errors import Busy, NothingToAsk, WordNeeded
 from conversation.library import Library
 from conversation.updates import Update
 from storage import Hit, Place, Reply, Side, Turn, Where
