@@ -28,7 +28,7 @@ from benchmarks.report import Row, row
 from benchmarks.server_process import ROOT
 from conversation.ledger import StoredLedger
 from storage.thread import StoreThread
-from tui.confinement import Guard
+from tui.confinement.guard import Guard
 
 PROMPT, ANSWER = b"x" * 4_000, b"y" * 8_000
 _BATCH = 20

@@ -1,8 +1,8 @@
 """What a conversation refuses, each with what to do about it. Light to import: a screen has to know them at once.
 
-    NothingToAsk     nobody is there to answer
-    └── WordNeeded   the user has not vouched for the server yet
-    Busy             that side still answers
+NothingToAsk     nobody is there to answer
+└── WordNeeded   the user has not vouched for the server yet
+Busy             that side still answers
 """
 
 from __future__ import annotations

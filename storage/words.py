@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
 # Thai to Burmese, Khmer, iteration marks, kana, bopomofo, Han and Hangul syllables (Korean words carry endings).
 UNSPACED = (
@@ -25,24 +26,32 @@ MARKS = "\u0300-\u036f"
 SPACED_LETTER = rf"[^\W_{UNSPACED}]"
 """Matches a letter or digit of a script that is written with spaces."""
 
-_UNSPACED = re.compile(f"([{UNSPACED}])")
-_WORD = re.compile(rf"[{UNSPACED}]|{SPACED_LETTER}(?:{SPACED_LETTER}|[{MARKS}])*")
+
+@cache
+def _unspaced() -> re.Pattern[str]:
+    """Made when it is first needed, as the other: together they take 7 ms."""
+    return re.compile(f"([{UNSPACED}])")
+
+
+@cache
+def _word() -> re.Pattern[str]:
+    return re.compile(rf"[{UNSPACED}]|{SPACED_LETTER}(?:{SPACED_LETTER}|[{MARKS}])*")
 
 
 def spaced(text: str) -> str:
     """The text as it goes to the tokenizer."""
-    return text if text.isascii() else _UNSPACED.sub(r" \1 ", text)
+    return text if text.isascii() else _unspaced().sub(r" \1 ", text)
 
 
 def words(text: str) -> list[str]:
     """The words of a text, folded."""
-    found = _WORD.findall(text)
+    found = _word().findall(text)
     return [fold(re.sub(f"[{MARKS}]", "", word)) for word in found]
 
 
 def is_unspaced(word: str) -> bool:
     """True for a word of one character that may stand inside a run of others."""
-    return _UNSPACED.fullmatch(word) is not None
+    return _unspaced().fullmatch(word) is not None
 
 
 def fold(text: str) -> str:

@@ -11,7 +11,7 @@ import asyncio
 import signal
 from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import suppress
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from textual.app import App, SystemCommand
 from textual.filter import LineFilter
@@ -20,7 +20,6 @@ from textual.screen import Screen
 from backends import BackendError
 from backends.address import AddressRefused
 from backends.spec import SpecError
-from conversation.engine import Conversation
 from conversation.errors import Busy, NothingToAsk
 from storage import Side
 from storage.errors import StoreError
@@ -35,6 +34,9 @@ from tui.switching import Switching
 from tui.themes import FALLBACK_VARIABLES, THEMES
 from tui.widgets.first_run import FirstRun
 from tui.widgets.transcript import Transcript
+
+if TYPE_CHECKING:
+    from conversation.engine import Conversation
 
 SIDES = {"left": Side.LEFT, "right": Side.RIGHT}
 EXPECTED = (StoreError, BackendError, SpecError, AddressRefused, NothingToAsk, Busy)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from tui.arguments import parsed
 from tui.exit_codes import ExitCode, UsageError
+from tui.gc_policy import GCPolicy
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -54,6 +55,8 @@ def _answer_a_shell_at_tab() -> None:
 
 
 def _run(arguments: Namespace, confined: Confined | None, *, own: bool) -> int:
+    if own and arguments.command is None:
+        GCPolicy.begin()
     from tui import settings
     from tui.egress import hold
     from tui.wiring import Wiring

@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from backends.route import Route, WayClosed, take
-from tui.confinement import Broker, BrokerGone, Confinement, DialRefused, Guard
+from tui.confinement.guard import Guard
+
+if TYPE_CHECKING:
+    from tui.confinement.barrier import Confinement
+    from tui.confinement.broker import Broker
 
 
 def hold(confinement: Confinement | None) -> Guard:
@@ -24,6 +29,8 @@ def hold(confinement: Confinement | None) -> Guard:
 
 
 def _dialling(broker: Broker) -> Callable[[str, int, float], socket.socket]:
+    from tui.confinement.broker import BrokerGone, DialRefused
+
     def dial(host: str, port: int, seconds: float) -> socket.socket:
         try:
             return broker.dial(host, port, seconds=seconds)

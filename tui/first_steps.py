@@ -5,15 +5,18 @@ get it. Only this machine is looked at, and nothing is put on a side that a pers
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from backends import Locality, ModelInfo
 from backends.address import AddressRefused
-from conversation.engine import Conversation
 from storage import Side
 from tui.screens.chat import ChatScreen
 from tui.services import FoundServer, Services, first_on_this_machine
 from tui.widgets.first_run import Surroundings
 from tui.widgets.side_titles import SideTitle
+
+if TYPE_CHECKING:
+    from conversation.engine import Conversation
 
 LOOKING = SideTitle("Local", "looking on this machine", "")
 NO_LOCAL_MODEL = SideTitle("Local", "no model yet", "F5 chooses one")

@@ -10,20 +10,21 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backends.address import display, locality_of
 from backends.spec import DEFAULT_CLAUDE_MODEL
-from conversation.library import Library
 from storage.errors import StoreError
-from storage.store import Store
-from storage.thread import StoreThread
 from tui.confinement.guard import Refusal
-from tui.confinement.reexec import NotRestarted
 from tui.restart import NOTHING, Carried, Restart, restart_confidential, stored_specs
 from tui.services import FoundServer, KeyState, Services, Start
 from tui.settings import set_textual_environment
-from tui.wiring import Wiring
+from tui.wiring import Wiring, load_conversations
 from tui.words import key_source
+
+if TYPE_CHECKING:
+    from conversation.library import Library
+    from storage.thread import StoreThread
 
 
 def run_app(
@@ -58,6 +59,7 @@ def run_app(
 def _restart(wiring: Wiring, asked: Restart) -> None:
     """Become a confidential process; returns, with a word about it, only where that cannot be."""
     from tui.commands.output import say
+    from tui.confinement.reexec import NotRestarted
 
     specs = (asked.left, asked.right, *stored_specs(wiring.settings.database))
     try:
@@ -132,6 +134,8 @@ class World:
         guard.refused = heard
 
     def _write_down(self, refusal: Refusal, tell: Callable[[str], None]) -> None:
+        from storage.store import Store
+
         where = display(refusal.host, refusal.port) if refusal.port else refusal.host
         tell(f"Refused: a part of the program tried to reach {where} unasked. Nothing was sent.")
         if self._stores:
@@ -157,6 +161,7 @@ class World:
         Raises `StoreError`.
         """
         self._tell = tell
+        await asyncio.to_thread(load_conversations)
         store = self._wiring.store(keep=keep and self._keep, on_problem=lambda problem: self._tell(problem))
         await store.start()
         library = self._wiring.library(store)

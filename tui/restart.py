@@ -9,14 +9,16 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from backends.address import PORTS, AddressRefused, ServerAddress, parse_server
 from backends.spec import SpecError, parse
 from storage import Side
-from tui.confinement.broker import Target
-from tui.confinement.reexec import Orders, restart
 from tui.settings import Settings, own_environment
+
+if TYPE_CHECKING:
+    from tui.confinement.broker import Target
+    from tui.confinement.reexec import Orders
 
 _LOOPBACK = "127.0.0.1"
 
@@ -72,11 +74,16 @@ def restart_confidential(
 
     Raises `NotRestarted`.
     """
+    from tui.confinement.reexec import restart
+
     restart(orders(settings, specs), list(arguments), own_environment(), bytes(carried))
 
 
 def orders(settings: Settings, specs: Iterable[str | None]) -> Orders:
     """What the barrier of the new process lets through, and what its settings are told."""
+    from tui.confinement.broker import Target
+    from tui.confinement.reexec import Orders
+
     reached = {Target(_LOOPBACK, port) for port in PORTS}
     for address in _addresses(settings, specs):
         reached |= _targets(address)
@@ -108,6 +115,8 @@ def _addresses(settings: Settings, specs: Iterable[str | None]) -> Iterable[Serv
 
 
 def _targets(address: ServerAddress) -> set[Target]:
+    from tui.confinement.broker import Target
+
     if address.host == "localhost":
         return {Target(_LOOPBACK, address.port), Target("::1", address.port)}
     return {Target(address.host, address.port)} if address.is_here or address.trusted else set()

@@ -9,12 +9,15 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backends import Connector, Locality, ModelInfo
-from conversation.library import Library
 from storage import Side
 from storage.errors import StoreError
 from tui.restart import Restart
+
+if TYPE_CHECKING:
+    from conversation.library import Library
 
 
 @dataclass(frozen=True, slots=True)

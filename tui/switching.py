@@ -7,20 +7,23 @@ with its session before another one comes.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from textual.app import App
 
 from backends import Connector
 from backends.address import AddressRefused
 from backends.spec import SpecError
-from conversation.engine import Conversation
 from conversation.errors import NothingToAsk
-from conversation.library import Library
 from storage import Hit, Side
 from storage.errors import StoreError
 from tui.restart import Carried, Restart
 from tui.screens.chat import ChatScreen
 from tui.services import Services
+
+if TYPE_CHECKING:
+    from conversation.engine import Conversation
+    from conversation.library import Library
 
 _ORDINARY = "That is an ordinary session. This program has no network any more: quit, and open it with duologue."
 

@@ -21,12 +21,8 @@ from backends.ledger import recorded
 from backends.loading import BackgroundImport
 from backends.spec import DEMO_CHAT, DEMO_MESSAGES, SpecError, parse
 from conversation.attested import FILE_NAME, Attested, named
-from conversation.engine import Surroundings
-from conversation.ledger import StoredLedger
-from conversation.library import Library
 from storage import Side
 from storage.errors import StoreError
-from storage.thread import StoreThread
 from tui.services import first_on_this_machine
 from tui.settings import Settings
 
@@ -35,8 +31,12 @@ if TYPE_CHECKING:
     from backends.engine import EmbeddedEngine, EngineAddress
     from backends.gguf_files import GgufFile
     from backends.keys import ApiKeys
+    from conversation.engine import Surroundings
+    from conversation.library import Library
     from conversation.vault import Vault
-    from tui.confinement import Confinement, Guard
+    from storage.thread import StoreThread
+    from tui.confinement.barrier import Confinement
+    from tui.confinement.guard import Guard
 
 HTTPS_PORT, OLLAMA_PORT, LMSTUDIO_PORT = 443, 11434, 1234
 
@@ -75,10 +75,14 @@ class Wiring:
 
         `on_problem` hears of what could not be saved and nobody waits for.
         """
+        from storage.thread import StoreThread
+
         return StoreThread(self.settings.database if keep else None, now=self.now, on_problem=on_problem)
 
     def surroundings(self) -> Surroundings:
         """What conversations need of the world."""
+        from conversation.engine import Surroundings
+
         return Surroundings(
             self.now, max_output_tokens=self.settings.max_output_tokens, attested=self.attested, level=self.level
         )
@@ -101,6 +105,8 @@ class Wiring:
 
     def library(self, store: StoreThread) -> Library:
         """All conversations of a store."""
+        from conversation.library import Library
+
         return Library(
             store, self.saved_connector, self.surroundings(), confidential_only=self.confinement is not None
         )
@@ -308,6 +314,8 @@ class Wiring:
 
     def recording(self, store: StoreThread, purpose: str) -> AbstractContextManager[None]:
         """Have the ledger of `store` record every request of this task that no conversation asks for."""
+        from conversation.ledger import StoredLedger
+
         return recorded(StoredLedger(store, self.now, level=self.level), purpose)
 
     async def first_local_model(self) -> ModelInfo | None:
@@ -366,6 +374,11 @@ def _load_claude() -> None:
     from backends import claude
 
     claude.preload()
+
+
+def load_conversations() -> None:
+    """Import what opens and runs conversations: some 150 ms, which the first paint does not wait for."""
+    from conversation import library  # noqa: F401 - this is the late import
 
 
 def _load_local() -> None:

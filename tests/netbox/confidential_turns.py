@@ -21,7 +21,7 @@ from benchmarks.pseudo_terminal import PseudoTerminal
 from tests.backends import ollama_server, openai_server
 from tests.backends.scripted_server import Handler, Received, Reply, ScriptedServer
 from tests.netbox.hostile_surroundings import REDIRECTED_TO, variables
-from tui.confinement import Level
+from tui.confinement.levels import Level
 
 EVERY = 7
 MARKDOWN = (

@@ -12,7 +12,9 @@ import asyncio
 import json
 import sys
 
-from tui.confinement import Confinement, Level, Target, enter
+from tui.confinement.barrier import Confinement, enter
+from tui.confinement.broker import Target
+from tui.confinement.levels import Level
 
 TURNS_OF_A_SESSION = 25
 """Then a new one, so that most of the time does not go into sending the past."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from tui.confinement import Level
+from tui.confinement.levels import Level
 from tui.proof.run import prove
 
 

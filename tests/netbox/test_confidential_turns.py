@@ -18,7 +18,7 @@ import pytest
 from tests import netbox
 from tests.netbox.confidential_turns import EVERY
 from tests.netbox.hostile_surroundings import POISONED_HOSTS
-from tui.confinement import Level
+from tui.confinement.levels import Level
 
 CANARY = "the-canary-of-a-client-8c1d"
 TYPED, BY_THE_ENGINE = 28, 272

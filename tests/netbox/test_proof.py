@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import netbox
-from tui.confinement import Level
+from tui.confinement.levels import Level
 from tui.proof import Verdict
 from tui.proof.ways import NAME, V4
 

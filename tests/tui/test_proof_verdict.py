@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.confinement import Level
+from tui.confinement.levels import Level
 from tui.proof import Proof, Trial, Verdict
 
 REFUSED = Trial("TCP", Verdict.REFUSED, "by the guard", below_python=False)

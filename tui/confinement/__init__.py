@@ -7,23 +7,6 @@ is imported, because all of this happens before anything else is loaded; and no 
 The layers, from the outside in: the kernel (`barrier`: a network namespace of its own, else a filter of system
 calls), the process (`process`: no core dump, no debugger), the guard (`guard`: Python's audit events). What the door
 of the backends checks comes on top and is none of this package's business.
+
+Nothing is imported here: the ordinary program needs the guard alone, and pays for no more before its first paint.
 """
-
-from tui.confinement.barrier import Confinement, NoKernelBarrier, enter
-from tui.confinement.broker import Broker, BrokerGone, DialRefused, Target
-from tui.confinement.guard import EgressRefused, Guard, Refusal
-from tui.confinement.levels import Level
-
-__all__ = [
-    "Broker",
-    "BrokerGone",
-    "Confinement",
-    "DialRefused",
-    "EgressRefused",
-    "Guard",
-    "Level",
-    "NoKernelBarrier",
-    "Refusal",
-    "Target",
-    "enter",
-]

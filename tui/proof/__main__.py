@@ -10,7 +10,10 @@ import json
 import sys
 from typing import Any
 
-from tui.confinement import Confinement, EgressRefused, Level, Target, enter
+from tui.confinement.barrier import Confinement, enter
+from tui.confinement.broker import Target
+from tui.confinement.guard import EgressRefused
+from tui.confinement.levels import Level
 from tui.proof.verdict import Trial, Verdict
 from tui.proof.ways import NotHere, Outside, ToAProgramHere, Way
 

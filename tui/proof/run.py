@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tui.confinement import Level
+from tui.confinement.levels import Level
 from tui.proof.library_ways import VARIABLES
 from tui.proof.verdict import Proof, Trial, Verdict
 from tui.proof.ways import V4

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from tui.confinement import Level
+from tui.confinement.levels import Level
 
 
 class Verdict(Enum):

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -22,9 +22,7 @@ from textual.widgets import Rule, Static, TextArea
 from backends import Connector
 from backends.errors import LeftThisMachine
 from conversation import estimate
-from conversation.engine import Conversation
 from conversation.errors import Busy, NothingToAsk, WordNeeded
-from conversation.library import Library
 from conversation.updates import Update
 from storage import Hit, Place, Reply, Side, Turn, Where
 from storage.errors import StoreError
@@ -42,6 +40,10 @@ from tui.widgets.prompt import Prompt
 from tui.widgets.side_titles import SideTitle, SideTitles
 from tui.widgets.transcript import Columns, Transcript
 from tui.word_question import word_question
+
+if TYPE_CHECKING:
+    from conversation.engine import Conversation
+    from conversation.library import Library
 
 HINT = "Enter send · Ctrl+J newline · /command · Esc stop · Ctrl+R retry"
 COMPOSE_HINT = "Ctrl+J send · Enter newline · /command · Esc stop · Ctrl+R retry"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.tui.program import PROJECT
-from tui.confinement import Level
+from tui.confinement.levels import Level
 from tui.confinement.linux import IS_LINUX
 
 needs_linux = pytest.mark.skipif(not IS_LINUX, reason="the kernel's barriers are Linux's")
@@ -21,7 +21,10 @@ NOBODY = 65534
 _FRAME = """
 import asyncio, ctypes, encodings.idna, errno, json, os
 import signal, socket, struct, subprocess, sys, threading, webbrowser
-from tui.confinement import BrokerGone, DialRefused, EgressRefused, Level, NoKernelBarrier, Target, enter
+from tui.confinement.barrier import NoKernelBarrier, enter
+from tui.confinement.broker import BrokerGone, DialRefused, Target
+from tui.confinement.guard import EgressRefused
+from tui.confinement.levels import Level
 def tried(action):
     "Name of the error, or 'done'."
     try:

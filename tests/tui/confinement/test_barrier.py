@@ -11,7 +11,7 @@ import pytest
 
 from tests.backends.secret_service import missing_programs, run_python, secret_service
 from tests.tui.confinement.confined import KERNEL, NOBODY, confined, needs_linux
-from tui.confinement import Level
+from tui.confinement.levels import Level
 
 pytestmark = needs_linux
 OUTSIDE = "198.51.100.66"
@@ -192,7 +192,8 @@ def test_keyring_still_answers(level: Level, tmp_path: Path) -> None:
         ended = run_python(
             f"""
             import json, os
-            from tui.confinement import Level, enter
+            from tui.confinement.barrier import enter
+            from tui.confinement.levels import Level
             reached = enter([], at_most=Level({level.value!r}), session_bus=os.environ["DBUS_SESSION_BUS_ADDRESS"])
             import keyring
             keyring.set_password("duologue-test", "vault", "words")

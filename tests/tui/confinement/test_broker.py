@@ -6,7 +6,7 @@ import pytest
 
 from tests.tui.confinement.confined import KERNEL, confined, needs_linux
 from tests.tui.confinement.test_barrier import listener
-from tui.confinement import Level
+from tui.confinement.levels import Level
 
 pytestmark = needs_linux
 

@@ -18,8 +18,8 @@ from tests.engine_fixture import need_the_wheel
 from tests.tui.confinement.confined import needs_linux
 from tests.tui.program import Program, json_of
 from tests.tui.tmux import Terminal, needs_tmux
-from tui.confinement import Level
 from tui.confinement.environment import cleaned
+from tui.confinement.levels import Level
 from tui.exit_codes import ExitCode
 
 WORDS = {Level.NAMESPACE: "namespace", Level.SECCOMP: "seccomp", Level.GUARD: "guard"}

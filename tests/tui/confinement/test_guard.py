@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from tests.tui.confinement.confined import confined
 from tests.tui.confinement.test_barrier import listener
-from tui.confinement import Level
+from tui.confinement.levels import Level
 
 
 def test_confidential_guard_refuses_what_python_tries() -> None:
@@ -61,7 +61,7 @@ def test_ordinary_guard_lets_the_door_through_and_refuses_a_surprise() -> None:
     with listener() as port:
         got = confined(
             f"""
-from tui.confinement import Guard
+from tui.confinement.guard import Guard
 import asyncio
 guard, heard = Guard(confidential=False), []
 guard.refused = heard.append
