@@ -181,6 +181,21 @@ class DuologueApp(App[int]):
         if words:
             self._chat.say(words)
 
+    def action_export(self, wanted: str = "") -> None:
+        """Write the session on screen into a file; `/export html ~/lease.html` asks no more than it must."""
+        self._do(self._export(wanted), "dialog")
+
+    async def _export(self, wanted: str) -> None:
+        from tui import export_choice
+
+        conversation = self._chat.conversation
+        if self._switching is None or conversation is None or conversation.session is None:
+            self._chat.say(export_choice.NOTHING)
+            return
+        library, session_id = self._switching.library, conversation.session.id
+        if words := await export_choice.export_session(self, library, session_id, wanted):
+            self._chat.say(words)
+
     def action_copy_out(self) -> None:
         """Let out what was copied inside the program."""
         from tui import clipboard
@@ -282,7 +297,7 @@ class DuologueApp(App[int]):
         method = getattr(self, f"action_{name}", None) if name in _APP_ACTIONS else None
         if method is None:
             return False
-        if argument and name in ("new_session", "models"):
+        if argument and name in ("new_session", "models", "export"):
             method(argument)
         else:
             method()
@@ -488,6 +503,6 @@ class DuologueApp(App[int]):
 _APP_ACTIONS = frozenset(
     {
         *("new_session", "sessions", "search", "confidential", "key", "help", "leave"),
-        *("models", "model_left", "model_right", "demo", "copy_out", "links"),
+        *("models", "model_left", "model_right", "demo", "copy_out", "links", "export"),
     }
 )

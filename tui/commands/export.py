@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage import Session
-from storage.new_file import inside, new_text_file, safe_filename
+from storage.new_file import inside
 from storage.store import Store
 from tui.commands.output import Output, say
 from tui.exit_codes import ExitCode, UsageError
 from tui.exporting.formats import Format, format_of, pieces
-from tui.rendering.safe_text import Cleaner, one_line
+from tui.exporting.to_file import file_name, write_file
+from tui.rendering.safe_text import Cleaner
 from tui.wiring import Wiring
 from tui.words import plural
 
 STANDARD_OUTPUT = "-"
-_ID_IN_NAME = 10
-"""Characters of the id: the time in milliseconds, which tells sessions of the same title apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +50,6 @@ def run(wiring: Wiring, output: Output, wanted: Wanted) -> ExitCode:
     finally:
         store.close()
     return ExitCode.OK
-
-
-def file_name(session: Session, form: Format) -> str:
-    """What an exported session's file is called."""
-    name = safe_filename(one_line(session.title, 80), "")
-    return safe_filename(f"{name} {session.id[:_ID_IN_NAME]}", form.ending)
 
 
 def _sessions(store: Store, wanted: Wanted) -> list[Session]:
@@ -101,9 +94,7 @@ def _write(store: Store, output: Output, sessions: Sequence[Session], wanted: Wa
 
 
 def _to_file(store: Store, path: Path, form: Format, sessions: Sequence[Session], wanted: Wanted) -> None:
-    with new_text_file(path, replace=wanted.replace) as file:
-        for piece in pieces(form, store, _ids(sessions), only=wanted.turn):
-            file.write(piece)
+    write_file(store, _ids(sessions), form, path, only=wanted.turn, replace=wanted.replace)
 
 
 def _print(words: Iterator[str], output: Output) -> None:

@@ -1,0 +1,150 @@
+"""Exporting a session from inside the app: which form, into which file, the questions before, and then the writing.
+
+The writing is done in a thread with a connection of its own, so that answers go on meanwhile. What leaves by a file
+is the person's own act: for a confidential session they are told where it goes and who can read it then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from textual.app import App
+
+from conversation.library import Library
+from storage import SessionSummary
+from storage.errors import StoreError
+from tui import long_work
+from tui.exporting.formats import Format, format_of
+from tui.exporting.to_file import Stopped, file_name, write_file
+from tui.long_work import Progress
+from tui.rendering.safe_text import one_line
+from tui.screens.confirm import Confirm
+from tui.screens.export import ExportChoice, ExportDialog
+from tui.words import plural, size
+
+NOTHING = "There is nothing to export yet: this session has no turns."
+_LEFT = "Nothing was exported."
+
+
+async def export_session(app: App[int], library: Library, session_id: str, wanted: str = "") -> str:
+    """Let a person export a session; what to say about it, "" for nothing.
+
+    `wanted` is what they typed: a format, a path, both or neither; with a path nothing but the necessary is asked.
+    Raises `StoreError` where the session cannot be read.
+    """
+    summary = await library.summary(session_id)
+    form, typed = _read(wanted)
+    choice = ExportChoice(form, typed or str(_folder() / file_name(summary.session, form)))
+    problem, ask = "", not typed
+    while True:
+        if ask:
+            confidential = summary.session.confidential
+            asked = ExportDialog(_about(summary), choice, confidential=confidential, problem=problem)
+            answer = await app.push_screen_wait(asked)
+            if answer is None:
+                return _LEFT
+            choice = answer
+        ask = True
+        try:
+            path = _path_of(choice, summary)
+            exists = _is_there(path)
+            if await _agreed(app, summary, path, exists=exists):
+                return await _written(app, library, summary, choice.form, path, replace=exists)
+            problem = ""
+        except StoreError as trouble:
+            problem = str(trouble)
+
+
+def _read(wanted: str) -> tuple[Format, str]:
+    first, _, rest = wanted.strip().partition(" ")
+    if first.lower() in list(Format):
+        return Format(first.lower()), rest.strip()
+    path = wanted.strip()
+    return (format_of(Path(path)) if path else None) or Format.MARKDOWN, path
+
+
+def _folder() -> Path:
+    """Where the program was started; the home directory where that is gone."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path.home()
+
+
+def _about(summary: SessionSummary) -> str:
+    title = one_line(summary.session.title, 200) or "(no title)"
+    return f"{title} · {plural(summary.turns, 'turn')}"
+
+
+def _path_of(choice: ExportChoice, summary: SessionSummary) -> Path:
+    """The whole path; in a folder, the session's own name. Raises `StoreError`."""
+    try:
+        path = (_folder() / Path(choice.path).expanduser()).absolute()
+    except RuntimeError as error:
+        raise StoreError("There is no such home directory. Write the whole path.") from error
+    if "\0" in choice.path:
+        raise StoreError("No file's name has such a character in it. Choose another name.")
+    try:
+        return path / file_name(summary.session, choice.form) if path.is_dir() else path
+    except OSError:  # a name too long, a folder that may not be looked into: the writing tells which
+        return path
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+async def _agreed(app: App[int], summary: SessionSummary, path: Path, *, exists: bool) -> bool:
+    """Ask what has to be asked."""
+    if summary.session.confidential:
+        sentences = [
+            f"It goes to {path}.",
+            "The file is not encrypted. Everybody who gets it can read it; backups and synchronised folders copy it.",
+        ]
+        if exists:
+            sentences.append("The file that is there now is replaced.")
+        return await _asked(app, "Write this confidential session into a file?", sentences, yes="Write it")
+    if exists:
+        return await _asked(
+            app, "Replace the file?", [f"There is a file {path} already. It would be gone."], yes="Replace it"
+        )
+    return True
+
+
+async def _asked(app: App[int], title: str, sentences: list[str], *, yes: str) -> bool:
+    answer = await app.push_screen_wait(Confirm(title, sentences, yes=yes, no="Choose again"))
+    return answer is True
+
+
+async def _written(
+    app: App[int], library: Library, summary: SessionSummary, form: Format, path: Path, *, replace: bool
+) -> str:
+    async def work(progress: Progress) -> int:
+        return await asyncio.to_thread(
+            _write, library, summary.session.id, form, path, replace=replace, progress=progress
+        )
+
+    try:
+        written = await long_work.shown(app, f"Exporting to {path.name}", "stop, and leave no file", work)
+    except Stopped:
+        return _LEFT
+    return f"Exported to {path} ({size(written)})."
+
+
+def _write(library: Library, session_id: str, form: Format, path: Path, *, replace: bool, progress: Progress) -> int:
+    """Write the file, in a thread; how many bytes it has."""
+
+    def go_on(written: int) -> bool:
+        progress.words = f"{size(written)} written"
+        return not progress.stopped
+
+    store = library.reading()
+    try:
+        write_file(store, [session_id], form, path, replace=replace, go_on=go_on)
+    finally:
+        store.close()
+    return path.stat().st_size
