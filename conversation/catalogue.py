@@ -97,6 +97,10 @@ class Catalogue:
         short = [each.id for each in sizes if each.prompt + each.left + each.right <= _LONGEST_PREVIEWED]
         return [reader.turn(turn) for turn in short]
 
+    def reading(self) -> Store:
+        """One more reading connection, for a thread that reads long; whoever asks closes it."""
+        return self._store.reader.another()
+
     # Changing; each raises `StoreError`, `NotFound` where the session was deleted for good meanwhile
 
     async def rename(self, session_id: str, title: str) -> None:

@@ -91,14 +91,6 @@ class Library:
         session = await self._store.run(Store.session, session_id)
         return Conversation(self._store, self._pair(session), self._world, session=session)
 
-    async def summary(self, session_id: str) -> SessionSummary:
-        """What is told of a saved session without its turns. Raises `StoreError`."""
-        return await self._store.run(Store.summary, session_id)
-
-    def reading(self) -> Store:
-        """One more reading connection, for a thread that reads long; whoever asks closes it."""
-        return self._store.reader.another()
-
     def transcript(self, conversation: Conversation) -> Transcript:
         """What was said in it, for the screen."""
         return Transcript(self._store, conversation.session.id if conversation.session else None)

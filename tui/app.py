@@ -192,8 +192,8 @@ class DuologueApp(App[int]):
         if self._switching is None or conversation is None or conversation.session is None:
             self._chat.say(export_choice.NOTHING)
             return
-        library, session_id = self._switching.library, conversation.session.id
-        if words := await export_choice.export_session(self, library, session_id, wanted):
+        catalogue, session_id = self._switching.library.catalogue, conversation.session.id
+        if words := await export_choice.export_session(self, catalogue, session_id, wanted):
             self._chat.say(words)
 
     def action_copy_out(self) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from textual.app import App
 
-from conversation.library import Library
+from conversation.catalogue import Catalogue
 from storage import SessionSummary
 from storage.errors import StoreError
 from tui import long_work
@@ -27,13 +28,13 @@ NOTHING = "There is nothing to export yet: this session has no turns."
 _LEFT = "Nothing was exported."
 
 
-async def export_session(app: App[int], library: Library, session_id: str, wanted: str = "") -> str:
+async def export_session(app: App[Any], catalogue: Catalogue, session_id: str, wanted: str = "") -> str:
     """Let a person export a session; what to say about it, "" for nothing.
 
     `wanted` is what they typed: a format, a path, both or neither; with a path nothing but the necessary is asked.
     Raises `StoreError` where the session cannot be read.
     """
-    summary = await library.summary(session_id)
+    summary = catalogue.summary(session_id)
     form, typed = _read(wanted)
     choice = ExportChoice(form, typed or str(_folder() / file_name(summary.session, form)))
     problem, ask = "", not typed
@@ -50,7 +51,7 @@ async def export_session(app: App[int], library: Library, session_id: str, wante
             path = _path_of(choice, summary)
             exists = _is_there(path)
             if await _agreed(app, summary, path, exists=exists):
-                return await _written(app, library, summary, choice.form, path, replace=exists)
+                return await _written(app, catalogue, summary, choice.form, path, replace=exists)
             problem = ""
         except StoreError as trouble:
             problem = str(trouble)
@@ -98,7 +99,7 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-async def _agreed(app: App[int], summary: SessionSummary, path: Path, *, exists: bool) -> bool:
+async def _agreed(app: App[Any], summary: SessionSummary, path: Path, *, exists: bool) -> bool:
     """Ask what has to be asked."""
     if summary.session.confidential:
         sentences = [
@@ -115,17 +116,17 @@ async def _agreed(app: App[int], summary: SessionSummary, path: Path, *, exists:
     return True
 
 
-async def _asked(app: App[int], title: str, sentences: list[str], *, yes: str) -> bool:
+async def _asked(app: App[Any], title: str, sentences: list[str], *, yes: str) -> bool:
     answer = await app.push_screen_wait(Confirm(title, sentences, yes=yes, no="Choose again"))
     return answer is True
 
 
 async def _written(
-    app: App[int], library: Library, summary: SessionSummary, form: Format, path: Path, *, replace: bool
+    app: App[Any], catalogue: Catalogue, summary: SessionSummary, form: Format, path: Path, *, replace: bool
 ) -> str:
     async def work(progress: Progress) -> int:
         return await asyncio.to_thread(
-            _write, library, summary.session.id, form, path, replace=replace, progress=progress
+            _write, catalogue, summary.session.id, form, path, replace=replace, progress=progress
         )
 
     try:
@@ -135,14 +136,16 @@ async def _written(
     return f"Exported to {path} ({size(written)})."
 
 
-def _write(library: Library, session_id: str, form: Format, path: Path, *, replace: bool, progress: Progress) -> int:
+def _write(
+    catalogue: Catalogue, session_id: str, form: Format, path: Path, *, replace: bool, progress: Progress
+) -> int:
     """Write the file, in a thread; how many bytes it has."""
 
     def go_on(written: int) -> bool:
         progress.words = f"{size(written)} written"
         return not progress.stopped
 
-    store = library.reading()
+    store = catalogue.reading()
     try:
         write_file(store, [session_id], form, path, replace=replace, go_on=go_on)
     finally:

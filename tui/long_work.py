@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.app import App
 
@@ -26,7 +26,7 @@ class Progress:
     """True once nobody wants it any more: the work then ends as soon as it can."""
 
 
-async def shown(app: App[int], title: str, about_esc: str, work: Callable[[Progress], Awaitable[T]]) -> T:
+async def shown(app: App[Any], title: str, about_esc: str, work: Callable[[Progress], Awaitable[T]]) -> T:
     """Do it, and give what it gives. Raises what it raises."""
     progress = Progress()
     window: Working | None = None

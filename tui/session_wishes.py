@@ -109,6 +109,12 @@ class SessionWishes:
             f"{named(session)} is in the list again.", undo=partial(self._catalogue.delete, session.id), gone=True
         )
 
+    async def export(self, summary: SessionSummary) -> Done:
+        """Into a file."""
+        from tui.export_choice import export_session
+
+        return Done(await export_session(self._app, self._catalogue, summary.session.id))
+
     async def empty_bin(self) -> Done | None:
         """Delete for good what is in the bin now; asks with a number. What comes into it meanwhile stays."""
         from tui.screens.confirm import Confirm

@@ -133,3 +133,14 @@ async def test_without_a_turn_there_is_nothing_to_export(folder: Path) -> None:
         await send(pilot, "/export")
         await until(lambda: "nothing to export" in screen_lines(app))
     assert names(folder) == []
+
+
+async def test_e_in_the_list_exports_the_session_that_is_picked_there(folder: Path) -> None:
+    async with answered() as (app, pilot):
+        await pilot.press("ctrl+o")
+        await until(lambda: "Sessions" in screen_lines(app) and "Why?" in screen_lines(app))
+        await pilot.press("down", "e")
+        await until(lambda: "Export this session" in screen_lines(app))
+        await pilot.press("enter")
+        await until(lambda: "Exported to" in screen_lines(app))
+    assert len(names(folder)) == 1

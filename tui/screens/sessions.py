@@ -53,6 +53,7 @@ _IN_LIST = (
     KeyHint("sessions.rename", "rename", "rename"),
     KeyHint("sessions.archive", "archive", "archive"),
     KeyHint("sessions.delete", "delete", "delete"),
+    KeyHint("sessions.export", "export", "export"),
     KeyHint("sessions.to_line", "filter", "line"),
     KeyHint("sessions.help", "keys", "help"),
     KeyHint("sessions.preview", "preview", "preview"),

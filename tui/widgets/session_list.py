@@ -69,6 +69,7 @@ class SessionList(ScrollView, can_focus=True):
         Binding("f2,r", "wish('rename')", "Rename", id="sessions.rename"),
         Binding("a", "wish('archive')", "Put into the archive, or get it back", id="sessions.archive"),
         Binding("d", "wish('delete')", "Delete to the bin", id="sessions.delete"),
+        Binding("e", "wish('export')", "Export into a file", id="sessions.export"),
         Binding("u", "wish('restore')", "Undo; in the bin: restore", id="sessions.restore"),
         Binding("X", "wish('empty_bin')", "In the bin: empty it", id="sessions.empty_bin"),
         Binding("space", "wish('preview')", "Preview, from 140 columns on", id="sessions.preview"),
