@@ -211,6 +211,7 @@ class DuologueApp(App[int]):
         confidential, over_ssh = self._chat.confidential, self.services.over_ssh
         question = clipboard.may_it_leave(text, confidential=confidential, over_ssh=over_ssh)
         if not await self.push_screen_wait(question):
+            self._chat.say(clipboard.STAYED)
             return
         if not confidential:
             self._copies_over_ssh = True

@@ -11,6 +11,7 @@ from tui.screens.confirm import Confirm
 
 _HERE = "the terminal's clipboard"
 _OVER_SSH = "the clipboard of the machine that you sit at, through your terminal (OSC 52)"
+STAYED = "It stays inside this program."
 NOTHING = "Nothing has been copied yet. Ctrl+C copies what is selected."
 
 

@@ -43,16 +43,16 @@ class RawTerminal:
     @property
     def shown(self) -> str:
         """The text without escape sequences, in the order in which it was drawn."""
-        return _SEQUENCE.sub(b"", self.written).decode(errors="replace")
+        return _text(self.written)
 
     def mark(self) -> int:
-        """A place in what was shown, to look only at what comes after it."""
-        return len(self.shown)
+        """A place in what was written, to look only at what comes after it."""
+        return len(self.written)
 
     async def wait_for(self, words: str, since: int = 0) -> None:
         """Wait until the words have been drawn."""
         async with asyncio.timeout(DEADLINE_SECONDS):
-            while words not in self.shown[since:]:
+            while words not in _text(self.written[since:]):
                 assert self.process.poll() is None, self.shown[-2000:]
                 await asyncio.sleep(0.03)
 
@@ -92,3 +92,7 @@ async def raw_terminal(
         await asyncio.to_thread(process.wait)
         loop.remove_reader(master)
         os.close(master)
+
+
+def _text(written: bytes) -> str:
+    return _SEQUENCE.sub(b"", written).decode(errors="replace")
