@@ -8,13 +8,14 @@ thread that looks, and no memory.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 from storage.database import Database
 from storage.errors import SearchStopped
 from storage.needles import Needle
-from storage.records import Occurrences, Outcome, Side, Turn, Where
+from storage.occurrences import ANSWER, THINKING, counted
+from storage.records import Occurrences, Outcome, Side, Where
 
 _TURNS_AT_ONCE = 64
 
@@ -25,22 +26,6 @@ WHERE t.session_id = ? AND t.seq > ? AND t.seq <= ?
   AND r.variant = (SELECT max(variant) FROM replies WHERE turn_id = t.id AND side = r.side)
 ORDER BY t.seq, CASE r.side WHEN 'left' THEN 0 ELSE 1 END
 """
-
-_THINKING = {Side.LEFT: Where.LEFT_THINKING, Side.RIGHT: Where.RIGHT_THINKING}
-_ANSWER = {Side.LEFT: Where.LEFT, Side.RIGHT: Where.RIGHT}
-
-
-def occurrences(turn: Turn, needle: Needle) -> Occurrences:
-    """How often one turn has it, in the order of reading."""
-    texts: list[tuple[Where, str]] = [(Where.QUESTION, turn.prompt)]
-    for side in Side:
-        if (reply := turn.latest(side)) is not None:
-            texts += [(_THINKING[side], reply.thinking), (_ANSWER[side], reply.text)]
-    return _counted(turn.id, turn.seq, texts, needle)
-
-
-def _counted(turn_id: int, seq: int, texts: Iterable[tuple[Where, str]], needle: Needle) -> Occurrences:
-    return Occurrences(turn_id, seq, tuple((where, count) for where, text in texts if (count := needle.count(text))))
 
 
 class FindingTable:
@@ -74,7 +59,7 @@ class FindingTable:
                 if not still_wanted():
                     raise _stopped()
                 texts = [(Where.QUESTION, str(row["prompt"])), *self._answers(by_turn.get(row["id"], ()))]
-                yield _counted(row["id"], row["seq"], texts, needle)
+                yield counted(row["id"], row["seq"], texts, needle)
             seen = last
 
     def _answers(self, found: Sequence[sqlite3.Row]) -> Iterator[tuple[Where, str]]:
@@ -83,8 +68,8 @@ class FindingTable:
             text, thinking = row["text"], row["thinking"]
             if row["outcome"] == Outcome.OPEN:
                 text, thinking = self._joined_parts(row["id"])
-            yield _THINKING[side], thinking
-            yield _ANSWER[side], text
+            yield THINKING[side], thinking
+            yield ANSWER[side], text
 
     def _joined_parts(self, reply_id: int) -> tuple[str, str]:
         raise NotImplementedError

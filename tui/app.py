@@ -65,6 +65,10 @@ class DuologueApp(App[int]):
     def __init__(self, services: Services) -> None:
         super().__init__()
         self.services = services
+        # Before the app runs: a theme that changes later has every rule parsed again (30 ms of the start).
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = services.theme if services.theme in self.available_themes else THEMES[0].name
         self._guard = LineGuard()
         self._chat = ChatScreen(services, self._act)
         self._first_steps = FirstSteps(services, self._chat)
@@ -78,9 +82,6 @@ class DuologueApp(App[int]):
 
     def on_mount(self) -> None:
         """The screen first; everything else when it has been painted."""
-        for theme in THEMES:
-            self.register_theme(theme)
-        self.theme = self.services.theme if self.services.theme in self.available_themes else THEMES[0].name
         self.set_keymap(dict(self.services.key_map))
         self.push_screen(self._chat)
         self._mind_signals()

@@ -11,7 +11,6 @@ While the app has the screen nothing may be written over it; reports wait until 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import sys
 import threading
@@ -59,6 +58,8 @@ def told_afterwards() -> Generator[None]:
 
 def report(error: BaseException) -> str:
     """The id, the type and the place of an error and of those that led to it, as lines."""
+    import hashlib  # OpenSSL: 4 ms that only an error pays
+
     lines = list(_lines(error, set()))
     number = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:8]
     return (

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.errors import SearchStopped
-from storage.finding import occurrences
 from storage.needles import Literal, Needle, Words
+from storage.occurrences import occurrences
 from storage.records import NewReply, Side, Where
 from storage.store import Store
 from storage.thread import StoreThread

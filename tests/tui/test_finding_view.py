@@ -12,8 +12,8 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 
 from storage import Outcome, Side, Turn, Where
-from storage.finding import occurrences
 from storage.needles import Literal, Needle, Words
+from storage.occurrences import occurrences
 from tests.tui.answers import ANSWERS
 from tests.tui.screen_text import screen_lines, until
 from tests.tui.turns import GuardedStage, Turns, answered, asked, reply, turn

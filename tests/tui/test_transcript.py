@@ -15,8 +15,8 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 
 from storage import Outcome, Side, Turn
-from storage.finding import occurrences
 from storage.needles import Literal
+from storage.occurrences import occurrences
 from tests.tui.answers import ANSWERS, LEASE
 from tests.tui.hostile import COMMANDING, HOSTILE
 from tests.tui.screen_text import screen_lines, until

@@ -15,8 +15,8 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from storage import Occurrences, Side, Where
-from storage.finding import occurrences
 from storage.needles import Needle
+from storage.occurrences import occurrences
 from tui.rendering.found import Findings, Position, Stretch, occurrences_in, part_of, place_of
 from tui.rendering.layout import Columns
 from tui.rendering.turn_block import Part, Place, TurnBlock
