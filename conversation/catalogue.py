@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import partial
 
 from storage import Hit, Place, SessionSummary, Turn
+from storage.forks import Kin
 from storage.session_filter import SessionFilter, parse
 from storage.store import Store
 from storage.thread import StoreThread
@@ -101,6 +102,10 @@ class Catalogue:
         """One more reading connection, for a thread that reads long; whoever asks closes it."""
         return self._store.reader.another()
 
+    def kin(self, session_id: str) -> tuple[Kin | None, Sequence[Kin]]:
+        """The session that this one was forked from, and those that were forked from it."""
+        return self._store.reader.forked_from(session_id), self._store.reader.forks(session_id)
+
     # Changing; each raises `StoreError`, `NotFound` where the session was deleted for good meanwhile
 
     async def rename(self, session_id: str, title: str) -> None:
@@ -119,6 +124,10 @@ class Catalogue:
     async def tag(self, session_id: str, tags: Sequence[str]) -> None:
         """Let it have these tags and no others. Raises ValueError for one without a letter or a digit."""
         await self._store.run(Store.set_tags, session_id, tags)
+
+    async def fork(self, turn_id: int) -> str:
+        """Begin a session with the turns up to this one; its id."""
+        return (await self._store.run(Store.fork, turn_id, self._now())).id
 
     async def delete(self, session_id: str) -> None:
         """Put it into the bin."""

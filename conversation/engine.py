@@ -220,6 +220,11 @@ class Conversation:
         await self._store.run(Store.adopt, turn_id, reply_id)
         return await self._store.run(Store.turn, turn_id)
 
+    async def refresh(self) -> None:
+        """Take the session's row as it is now: it may have another title, or be in the bin. Raises `StoreError`."""
+        if self.session is not None:
+            await self._current_session()
+
     async def save_draft(self, text: str) -> None:
         """Keep what stands in the prompt box; a session without turns is stored only if there is something."""
         if self.session is not None or text.strip():

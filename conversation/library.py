@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from backends import Connector, Locality
 from conversation.catalogue import Catalogue
 from conversation.engine import Conversation, Surroundings
+from conversation.marking import Marking
 from storage import (
     Found,
     Occurrences,
@@ -99,6 +100,15 @@ class Library:
     def catalogue(self) -> Catalogue:
         """The list of all sessions, to go through and to put in order."""
         return Catalogue(self._store, self._world.now, confidential=self._listed)
+
+    @property
+    def marking(self) -> Marking:
+        """Votes and notes on turns."""
+        return Marking(self._store, self._world.now)
+
+    def turn(self, turn_id: int) -> Turn:
+        """One turn as it is stored. Raises `StoreError`."""
+        return self._store.reader.turn(turn_id)
 
     @property
     def _listed(self) -> bool | None:

@@ -16,6 +16,9 @@ from storage.records import Choice
 LONGEST_TAG = 40
 """Characters; a tag is a word or two."""
 
+_MARKED = """(t.note <> '' OR EXISTS (SELECT 1 FROM votes v WHERE v.turn_id = t.id)
+  OR EXISTS (SELECT 1 FROM replies r WHERE r.turn_id = t.id AND r.outcome IN ('stopped', 'failed', 'interrupted')))"""
+
 
 class MarksTable:
     """All that `Store` does with stars, tags, votes and notes."""
@@ -86,6 +89,17 @@ class MarksTable:
         with self._db.transaction():
             self._require_turn(turn_id)
             self._db.write("UPDATE turns SET note = ? WHERE id = ?", (text, turn_id))
+
+    def marked_turn(self, session_id: str, seq: int, step: int) -> int | None:
+        """The id of the nearest turn after (`step` 1) or before (-1) a position with a vote, a note or an answer that
+        did not end well; None where there is none."""
+        after, order = (">", "") if step > 0 else ("<", " DESC")
+        row = self._db.row(
+            f"SELECT t.id FROM turns t WHERE t.session_id = ? AND t.seq {after} ? AND {_MARKED} ORDER BY t.seq{order}"  # noqa: S608 - fixed words
+            " LIMIT 1",
+            (session_id, seq),
+        )
+        return None if row is None else int(row["id"])
 
     def _mark(self, session_id: str, column: str, value: int | str | None) -> None:
         with self._db.transaction():

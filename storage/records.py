@@ -130,6 +130,8 @@ class Turn:
     note: str = ""
     """The person's own words about it."""
     vote: Vote | None = None
+    forks: int = 0
+    """Sessions that go on from here in another way."""
 
     def latest(self, side: Side) -> Reply | None:
         """The newest variant of one side, or None if that side was not asked."""

@@ -1,8 +1,9 @@
 """All that can be asked of saved conversations, synchronously, over one connection.
 
 Every method is one transaction: it happens wholly or not at all, and raises `StoreError`. The tables' methods live
-in `sessions`, `turns`, `marks`, `bin`, `attachments`, `ledger`, `search`, `finding` and `whole`; opening, and what a
-doctor asks, live here. In the app a `StoreThread` owns the store that writes; the command line may use one directly.
+in `sessions`, `turns`, `forks`, `marks`, `bin`, `attachments`, `ledger`, `search`, `finding` and `whole`; opening,
+and what a doctor asks, live here. In the app a `StoreThread` owns the store that writes; the command line may use one
+directly.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from storage.bin import BinTable
 from storage.database import PATIENCE, Database
 from storage.errors import ReadOnly, StoreError, translate
 from storage.finding import FindingTable
+from storage.forks import ForksTable
 from storage.ledger import LedgerTable
 from storage.marks import MarksTable
 from storage.owners import Owner
@@ -40,6 +42,7 @@ class Store(
     LedgerTable,
     SearchTable,
     FindingTable,
+    ForksTable,
     WholeTable,
 ):
     """Saved conversations in a file or in memory."""

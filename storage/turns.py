@@ -39,7 +39,8 @@ _TITLE_LENGTH = 80
 _BY_SIDE = "CASE side WHEN 'left' THEN 0 ELSE 1 END, variant"
 
 _TURNS = """
-SELECT t.*, v.choice AS vote, v.reasons AS vote_reasons, v.at AS voted
+SELECT t.*, v.choice AS vote, v.reasons AS vote_reasons, v.at AS voted,
+  (SELECT count(*) FROM sessions f WHERE f.parent_turn_id = t.id AND f.deleted_at IS NULL) AS forks
 FROM turns t LEFT JOIN votes v ON v.turn_id = t.id
 """
 
@@ -320,6 +321,7 @@ def _turn(row: sqlite3.Row, replies: Iterable[Reply]) -> Turn:
         adopted_reply_id=row["adopted_reply_id"],
         note=row["note"],
         vote=None if row["vote"] is None else Vote(Choice(row["vote"]), rows.time(row["voted"]), row["vote_reasons"]),
+        forks=row["forks"],
     )
 
 

@@ -1,6 +1,6 @@
 """Everything a person can do, once: id, key, words, slash command. Bindings, palette and slash commands come from it.
 
-An action is a method `action_<name>` of the chat screen or, where it opens a screen, of the app. Keys are defaults;
+An action is one of `KEEPING`, or a method `action_<name>` of the chat screen or, where it opens a screen, of the app. Keys are defaults;
 `[keys]` in the configuration changes them by id.
 """
 
@@ -57,6 +57,22 @@ ACTIONS: tuple[Action, ...] = (
     Action("model_right", "", "Model of the right side", "Choose who answers on the right"),
     Action("layout", "f3", "Layout", "Both columns, left, right, stacked", "layout", priority=True),
     Action("questions", "", "Questions", "Go to a question of this session by its outline", "questions"),
+    Action("rename", "", "Rename", "Give this session another title", "rename"),
+    Action("star", "", "Star", "Put a star on this session, or take it off", "star"),
+    Action("tag", "", "Tags", "Tags of this session", "tag"),
+    Action("archive", "", "Archive", "Put this session into the archive, or get it back", "archive"),
+    Action("delete", "", "Delete", "Put this session into the bin; asks first", "delete"),
+    Action("fork", "", "Fork", "Go on from the picked turn in a new session", "fork"),
+    Action("forks", "", "Forks", "Go to the forks of this session, or to what it was forked from", "forks"),
+    Action("note", "", "Note", "Your own words on the picked turn", "note"),
+    Action("vote_left", "", "Vote: left is better", "The left answer of the picked turn is better", "vote left"),
+    Action("vote_right", "", "Vote: right is better", "The right answer of the picked turn is better", "vote right"),
+    Action("vote_tie", "", "Vote: both alike", "Both answers of the picked turn are equally good", "vote tie"),
+    Action("vote_neither", "", "Vote: neither", "Neither answer of the picked turn is good", "vote neither"),
+    Action("marked_next", "", "Next marked turn", "To the next turn with a vote, a note or an unfinished answer"),
+    Action(
+        "marked_before", "", "Marked turn before", "To the one before with a vote, a note or an unfinished answer"
+    ),
     Action("wrap", "", "Wrap wide code", "Wrap wide code and tables, or scroll them sideways", "wrap"),
     Action("key", "f9", "API key", "Put your Anthropic API key into the keyring", "key", priority=True),
     Action(
@@ -78,6 +94,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("demo", "", "Demo model", "Put the built-in demo model on both sides", "demo"),
     Action("leave", "ctrl+q", "Quit", "Quit; asks only while an answer is being written", "quit", priority=True),
 )
+KEEPING = frozenset(
+    {
+        *("rename", "star", "tag", "archive", "delete", "fork", "forks", "note"),
+        *("vote_left", "vote_right", "vote_tie", "vote_neither", "marked_next", "marked_before"),
+    }
+)
+"""The actions that `tui.keeping` does; the others are methods."""
 BY_SLASH = {action.slash: action for action in ACTIONS if action.slash}
 
 

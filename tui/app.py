@@ -24,7 +24,7 @@ from conversation.errors import Busy, NothingToAsk
 from storage import Side
 from storage.errors import StoreError
 from tui import crash
-from tui.actions import ACTIONS
+from tui.actions import ACTIONS, KEEPING
 from tui.first_steps import INSTALL_OLLAMA, FirstSteps
 from tui.gc_policy import GCPolicy
 from tui.rendering.line_guard import LineGuard
@@ -296,6 +296,9 @@ class DuologueApp(App[int]):
     # Actions that open screens or change the whole program; the chat screen's keys come here through `_act`
 
     def _act(self, name: str, argument: str) -> bool:
+        if name in KEEPING:
+            self._keep(name, argument)
+            return True
         method = getattr(self, f"action_{name}", None) if name in _APP_ACTIONS else None
         if method is None:
             return False
@@ -304,6 +307,12 @@ class DuologueApp(App[int]):
         else:
             method()
         return True
+
+    def _keep(self, name: str, argument: str) -> None:
+        from tui.keeping import Keeping
+
+        if self._switching is not None:
+            self._do(Keeping(self, self._chat, self._switching).do(name, argument), "keep")
 
     def action_new_session(self, kind: str = "") -> None:
         """A new conversation; "confidential" and "off-the-record" make it so from birth, alone or together."""

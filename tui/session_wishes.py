@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
-from conversation.catalogue import Catalogue
 from storage import Session, SessionSummary
 from tui.rendering.safe_text import one_line
 from tui.words import plural
+
+if TYPE_CHECKING:
+    from conversation.catalogue import Catalogue
 
 _TITLE_CELLS = 40
 
@@ -33,7 +36,7 @@ class Done:
 class SessionWishes:
     """Changes sessions of one catalogue."""
 
-    def __init__(self, app: App[object], catalogue: Catalogue) -> None:
+    def __init__(self, app: App[Any], catalogue: Catalogue) -> None:
         self._app = app
         self._catalogue = catalogue
 

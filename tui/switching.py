@@ -15,11 +15,12 @@ from backends import Connector
 from backends.address import AddressRefused
 from backends.spec import SpecError
 from conversation.errors import NothingToAsk
-from storage import Hit, Side
-from storage.errors import StoreError
+from storage import Hit, Session, Side
+from storage.errors import NotFound, StoreError
 from tui.restart import Carried, Restart
 from tui.screens.chat import ChatScreen
 from tui.services import Services
+from tui.session_wishes import named
 
 if TYPE_CHECKING:
     from conversation.engine import Conversation
@@ -88,8 +89,27 @@ class Switching:
                 local_time=self._services.local_time,
             )
         )
-        if chosen is not None:
+        if chosen is None:
+            await self._follow_changes()
+        else:
             await self._show_at(chosen.session_id, chosen.hit, chosen.words)
+
+    async def _follow_changes(self) -> None:
+        """Show what was done in the library to the session on screen; one in the bin makes room for a new one."""
+        conversation = self._chat.conversation
+        if conversation is None or conversation.session is None or self._off_record is not None:
+            return
+        session = conversation.session
+        try:
+            await conversation.refresh()
+            gone = conversation.session.deleted is not None
+        except NotFound:
+            gone = True
+        if not gone:
+            self._chat.session_changed()
+        elif await self.leave():
+            await self.show_new(confidential=conversation.confidential)
+            self._chat.say(in_the_bin(session))
 
     async def show_found(self) -> None:
         """One in which the person finds words, at the turn that has them. Raises `StoreError`."""
@@ -111,10 +131,11 @@ class Switching:
         """Bring a session onto the screen, and in it the place where the words of `query` were found."""
         shown = self._chat.conversation
         is_on_screen = shown is not None and shown.session is not None and shown.session.id == session
-        if (is_on_screen or await self._change_to(session)) and hit is not None:
+        if (is_on_screen or await self.change_to(session)) and hit is not None:
             self._chat.show_hit(hit, query)
 
-    async def _change_to(self, session: str) -> bool:
+    async def change_to(self, session: str) -> bool:
+        """Bring a saved session onto the screen; False: the person stays, or another process shows it."""
         await self._library.resume(session)  # where it cannot be had, the one on screen stays
         if not await self.leave():
             return False
@@ -228,3 +249,8 @@ class Switching:
         )
         self._app.exit(return_code=0)
         return True
+
+
+def in_the_bin(session: Session) -> str:
+    """What is said on a new session when the one before went to the bin."""
+    return f"{named(session)} is in the bin: Ctrl+O, F4 shows it, u brings it back. This is a new session."

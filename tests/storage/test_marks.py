@@ -87,3 +87,16 @@ def test_tags_are_replaced_as_a_whole(store: Store) -> None:
     with pytest.raises(ValueError, match="letter"):
         store.set_tags(session.id, ["fine", "!"])
     assert store.summary(session.id).tags == ("law", "new-one")
+
+
+def test_marked_turns_are_found_in_both_directions(store: Store) -> None:
+    session = new_session(store)
+    turns = [new_turn(store, session, f"{number}?") for number in range(5)]
+    store.vote(turns[1].id, Choice.TIE, NOON)
+    store.note_turn(turns[3].id, "look")
+    other = new_turn(store, new_session(store))
+    store.note_turn(other.id, "elsewhere")
+    assert store.marked_turn(session.id, 1, 1) == turns[1].id
+    assert store.marked_turn(session.id, 2, 1) == turns[3].id
+    assert store.marked_turn(session.id, 4, 1) is None
+    assert store.marked_turn(session.id, 4, -1) == turns[1].id

@@ -18,7 +18,8 @@ from tui.rendering.layout import Column, Layout
 from tui.rendering.lines import FAINT, Ink, Line, Role, line, words, wrap
 from tui.rendering.safe_text import clean
 from tui.rendering.sideways import furthest
-from tui.words import short_spec
+from tui.rendering.verdict import verdict
+from tui.words import plural, short_spec
 
 QUESTION_ROWS = 12
 """Rows of a question that are shown before it is folded."""
@@ -332,7 +333,20 @@ def _question(turn: Turn, view: View, *, unfolded: bool) -> list[Line]:
     lines[0] = line([*first.runs, (" " * (column.width - first.width - len(asked)), Ink()), (asked, FAINT)])
     if (adopted := _adopted(turn)) is not None:
         lines.append(words(f"{' ' * len(number)}{adopted.side.value} answer adopted on both sides", FAINT))
-    return lines
+    return [*lines, *_marks(turn, column.width, " " * len(number))]
+
+
+def _marks(turn: Turn, width: int, indent: str) -> list[Line]:
+    """What the person has added to a turn."""
+    marks: list[Line] = []
+    if turn.vote is not None:
+        marks.append(words(f"{indent}your vote: {verdict(turn.vote.choice)}", FAINT))
+    if turn.forks:
+        marks.append(words(f"{indent}{plural(turn.forks, 'fork')} from here · /forks", FAINT))
+    if turn.note:
+        note = [("your note: ", FAINT), (clean(turn.note).strip("\n"), Ink())]
+        marks += wrap(note, max(8, width), [(indent, FAINT)], [(indent, FAINT)])
+    return marks
 
 
 def _adopted(turn: Turn) -> Reply | None:

@@ -161,6 +161,23 @@ class ChatScreen(Screen[None]):
         """Bring a turn of this session into view."""
         self._transcript.show_turn(turn_id)
 
+    @property
+    def meant_turn(self) -> int | None:
+        """The turn that keys mean: the one under the cursor, else the one being read; None where there is none."""
+        return self._transcript.meant_turn
+
+    def turn_changed(self, turn: Turn) -> None:
+        """A turn of this session has another vote or note."""
+        session = self.conversation.session if self.conversation is not None else None
+        if session is not None and turn.session_id == session.id:
+            self._live.reread(turn)
+
+    def session_changed(self) -> None:
+        """The session has another title, or became confidential."""
+        if self._require_conversation().confidential != self.has_class("-confidential"):
+            self.sides_changed()
+        self._show_banner()
+
     def show_hit(self, hit: Hit, query: str) -> None:
         """Bring a hit of the search over all sessions into view, and mark what it was found by."""
         self._transcript.show_turn(hit.turn_id)

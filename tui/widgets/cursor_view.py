@@ -40,6 +40,36 @@ class CursorView(FindingView):
         Binding(
             "g", "screen.act('questions')", "Go to a question by the outline", show=False, id="transcript.outline"
         ),
+        Binding(
+            "less_than_sign",
+            "screen.act('vote_left')",
+            "Vote: left is better",
+            show=False,
+            id="transcript.left_better",
+        ),
+        Binding(
+            "greater_than_sign",
+            "screen.act('vote_right')",
+            "Vote: right is better",
+            show=False,
+            id="transcript.right_better",
+        ),
+        Binding(
+            "equals_sign", "screen.act('vote_tie')", "Vote: both are equally good", show=False, id="transcript.tie"
+        ),
+        Binding("minus", "screen.act('vote_neither')", "Vote: neither is good", show=False, id="transcript.neither"),
+        Binding("a", "screen.act('note')", "Your note on the turn", show=False, id="transcript.note"),
+        Binding(
+            "f", "screen.act('fork')", "Fork: go on from the turn in a new session", show=False, id="transcript.fork"
+        ),
+        Binding(
+            "m",
+            "screen.act('marked_next')",
+            "Next turn with a vote, note or unfinished answer",
+            show=False,
+            id="transcript.marked_after",
+        ),
+        Binding("M", "screen.act('marked_before')", "Marked turn before", show=False, id="transcript.marked_before"),
         Binding("w", "wrap", "Wrap wide code and tables, or scroll them", show=False, id="transcript.wrap"),
     ]
 
@@ -51,6 +81,19 @@ class CursorView(FindingView):
         found = self._next_block(step, code_only=code_only)
         if found is not None:
             self._put_cursor(found)
+
+    @property
+    def meant_turn(self) -> int | None:
+        """The id of the turn under the cursor; without one, of the newest at the end, else of the first in view."""
+        if self.cursor is not None:
+            return self.cursor.turn_id
+        in_view = self._port.turns_in_view
+        if not in_view:
+            return None
+        if self.following:
+            return self._turns.turn(in_view[-1]).id
+        begun = (spot.turn for spot in self._port.rows if spot.row == 1)
+        return self._turns.turn(next(begun, in_view[0])).id
 
     def action_wrap(self) -> None:
         """Wrap what is too wide, or leave it as wide as it is."""
