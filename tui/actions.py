@@ -1,7 +1,7 @@
 """Everything a person can do, once: id, key, words, slash command. Bindings, palette and slash commands come from it.
 
-An action is one of `KEEPING`, or a method `action_<name>` of the chat screen or, where it opens a screen, of the app. Keys are defaults;
-`[keys]` in the configuration changes them by id.
+An action is one of `KEEPING`, or a method `action_<name>` of the chat screen or, where it opens a screen, of the app.
+Keys are defaults; `[keys]` in the configuration changes them by id.
 """
 
 from __future__ import annotations
