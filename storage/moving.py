@@ -22,15 +22,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
+from storage import far_parent
 from storage.database import Database, Value
 from storage.errors import NotFound, StoreError
+from storage.far_parent import FarParent
 from storage.sessions import new_id
 from storage.store import Store
 
 _POLL_SECONDS = 0.05
 _ATTEMPTS = 5
-_FORK = "fork:"
-"""Begins the `origin` of a fork whose parent is in the other file: fork:PARENT:SEQ."""
 
 
 class StillAnswering(StoreError):
@@ -292,7 +292,7 @@ def _bring(main: Database, vault: Database, session_id: str, now: datetime) -> _
 def _copy(main: Database, vault: Database, session_id: str, name: str, expected: str) -> None:
     """Write the session into the vault under `name`. Raises `NotReadBack`."""
     session: dict[str, Value] = dict(main.rows("SELECT * FROM sessions WHERE id = ?", (session_id,))[0])
-    since, origin = session["confidential_since"], session["origin"] or _parent(main, session)
+    since, origin = session["confidential_since"], _origin(main, session)
     # An ordinary session without a parent until all is there: its earlier requests to a cloud stay in the ledger,
     # which the vault's own triggers would refuse to a confidential one.
     session |= {"id": name, "confidential_since": None, "parent_id": None, "parent_turn_id": None, "origin": origin}
@@ -315,7 +315,7 @@ def _copy(main: Database, vault: Database, session_id: str, name: str, expected:
     for turn, reply in adopted:
         vault.write("UPDATE turns SET adopted_reply_id = ? WHERE id = ?", (numbers.new(_LATER, reply), turn))
     vault.write("UPDATE sessions SET confidential_since = ? WHERE id = ?", (since, name))
-    _join_forks(vault, name)
+    far_parent.join(vault, name)
     if digest(vault, name) != expected:
         raise _not_read_back()
 
@@ -326,28 +326,13 @@ def _insert(vault: Database, table: str, values: dict[str, Value]) -> int:
     return cursor.lastrowid or 0
 
 
-def _parent(main: Database, session: dict[str, Value]) -> str:
-    """Where a session was forked, in words that mean the same in both files; empty if it was not."""
-    if session["parent_id"] is None:
-        return ""
+def _origin(main: Database, session: dict[str, Value]) -> str:
+    """Where a session comes from, and where it was forked, in words that mean the same in both files."""
+    origin, parent = str(session["origin"]), session["parent_id"]
+    if parent is None:
+        return origin
     turn = main.row("SELECT seq FROM turns WHERE id = ?", (session["parent_turn_id"],))
-    return f"{_FORK}{session['parent_id']!s}:{'' if turn is None else turn['seq']}"
-
-
-def _join_forks(vault: Database, name: str) -> None:
-    """Tie a session that came to its parent, and to forks of it, where those are in the vault too."""
-    for row in vault.rows(
-        "SELECT id, origin FROM sessions"
-        " WHERE (id = ?1 AND origin GLOB 'fork:*') OR origin GLOB 'fork:' || ?1 || ':*'",
-        (name,),
-    ):
-        parent, _, seq = row["origin"].removeprefix(_FORK).partition(":")
-        vault.write(
-            "UPDATE sessions SET origin = '', parent_id = ?2,"
-            " parent_turn_id = (SELECT id FROM turns WHERE session_id = ?2 AND seq = ?3)"
-            " WHERE id = ?1 AND EXISTS (SELECT 1 FROM sessions WHERE id = ?2)",
-            (row["id"], parent, int(seq) if seq else None),
-        )
+    return str(FarParent(str(parent), None if turn is None else turn["seq"], origin))
 
 
 def _read_back(vault: Store, arrival: _Arrival) -> None:
@@ -370,11 +355,10 @@ def _remove(main: Database, session_id: str, expected: str) -> bool:
         if _open_replies(main, session_id) or digest(main, session_id) != expected:
             return False
         for row in main.rows(
-            "SELECT * FROM sessions WHERE parent_id = ? AND confidential_since IS NOT NULL AND origin = ''",
-            (session_id,),
+            "SELECT * FROM sessions WHERE parent_id = ? AND confidential_since IS NOT NULL", (session_id,)
         ):
             # A fork that waits to be moved would forget its parent.
-            main.write("UPDATE sessions SET origin = ? WHERE id = ?", (_parent(main, dict(row)), row["id"]))
+            main.write("UPDATE sessions SET origin = ? WHERE id = ?", (_origin(main, dict(row)), row["id"]))
         _delete(main, session_id)
     return True
 

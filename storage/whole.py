@@ -1,9 +1,9 @@
 """Whole conversations, for carrying them out of a file and into another: read turn by turn, written as they were.
 
 Reading never holds more than one turn, so that neither the longest session nor the whole store has to fit in memory.
-Writing keeps what other methods of the store decide themselves: ids, times, outcomes, positions. A session goes in
-in one transaction (`adding_sessions`): a program that is killed in between leaves a whole session or none, and the
-next try begins with the first that is missing.
+Writing keeps what other methods of the store decide themselves: ids, times, outcomes, positions. A session that is
+too long for one transaction waits in the bin, marked in its `origin`, until all of it is there: a program that is
+killed in between leaves nothing that looks whole, and the next try goes on with it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from datetime import datetime
 from storage import rows
 from storage.attachments import LONGEST_TEXT, text_of
 from storage.database import Database, storable
+from storage.far_parent import FarParent, far_parent, join
 from storage.records import Outcome, Reply, Session, Turn
 
 _PAGE = 500
-"""Ids of turns, or sessions, read at once."""
+"""Ids of turns, or sessions, read or deleted at once."""
+_HALF = "importing:"
+"""Begins the `origin` of a session of which only the beginning is here."""
 
 _INSERT_SESSION = (
     "INSERT INTO sessions (id, title, created, updated, left_model, right_model, confidential_since, system_prompt,"
@@ -81,9 +84,15 @@ class WholeTable:
         return [row["id"] for row in self._db.rows("SELECT id FROM sessions WHERE deleted_at IS NULL ORDER BY id")]
 
     def whole_session(self, session_id: str) -> WholeSession:
-        """A session and what belongs to it, without its turns. Raises `NotFound`."""
+        """A session and what belongs to it, without its turns; with its parent, also one that is not here.
+
+        Raises `NotFound`.
+        """
         session = self.session(session_id)
         tags = self._db.rows("SELECT name FROM tags WHERE session_id = ? ORDER BY name", (session_id,))
+        if session.parent_id is None and (far := far_parent(session.origin)) is not None:
+            session = replace(session, parent_id=far.session, origin=far.origin)
+            return WholeSession(session, tuple(row["name"] for row in tags), far.turn)
         parent = self._db.row("SELECT seq FROM turns WHERE id = ?", (session.parent_turn_id,))
         return WholeSession(session, tuple(row["name"] for row in tags), None if parent is None else parent["seq"])
 
@@ -116,18 +125,21 @@ class WholeTable:
         return None if row is None else str(row["prompt"])
 
     def add_session(self, whole: WholeSession) -> None:
-        """Write a session with its own id and times, not yet its parent (see `link_parent`).
+        """Write a session with its own id and times; `finish_session` when its turns are there too.
 
         Only inside `adding_sessions`. Raises sqlite3.IntegrityError if there is one of that id.
         """
         session = whole.session
+        origin = session.origin
+        if session.parent_id is not None:
+            origin = str(FarParent(session.parent_id, whole.parent_seq, origin))
         self._db.write(
             _INSERT_SESSION,
             (
                 *(session.id, session.title, rows.time_text(session.created), rows.time_text(session.updated)),
                 *(session.left, session.right, rows.optional_time_text(session.confidential_since)),
                 *(session.system_prompt, session.draft, int(session.starred)),
-                *(rows.optional_time_text(session.archived), session.origin),
+                *(rows.optional_time_text(session.archived), origin),
             ),
         )
         self._db.write_many(
@@ -164,21 +176,49 @@ class WholeTable:
             )
         self._add_attachments(turn_id, whole.attachments)
 
-    def link_parent(self, session_id: str, parent_id: str, parent_seq: int | None) -> bool:
-        """Say from where a session was forked; False where the parent is not here. Inside `adding_sessions`.
-
-        What comes from a confidential session is confidential, whatever the file says that it came in.
-        """
-        parent = self._db.row("SELECT confidential_since FROM sessions WHERE id = ?", (parent_id,))
-        if parent is None or parent_id == session_id:
-            return False
+    def hide_half_session(self, session_id: str) -> None:
+        """Keep a session out of sight until `finish_session`. Inside `adding_sessions`."""
         self._db.write(
-            "UPDATE sessions SET parent_id = ?2, confidential_since = coalesce(confidential_since, ?4),"
-            " parent_turn_id = (SELECT id FROM turns WHERE session_id = ?2 AND seq = ?3)"
-            " WHERE id = ?1 AND parent_id IS NULL",
-            (session_id, parent_id, parent_seq, parent["confidential_since"]),
+            # The time is the database's own: a store has no clock.
+            f"UPDATE sessions SET origin = '{_HALF}' || origin, deleted_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"  # noqa: S608 - fixed words
+            f" WHERE id = ? AND origin NOT GLOB '{_HALF}*'",
+            (session_id,),
         )
-        return True
+
+    def is_half_session(self, session_id: str) -> bool:
+        """True if only the beginning of a session has come so far."""
+        row = self._db.row("SELECT origin FROM sessions WHERE id = ?", (session_id,))
+        return row is not None and str(row["origin"]).startswith(_HALF)
+
+    def finish_session(self, session_id: str) -> None:
+        """All turns of a session are there: show it, and tie it to its parent and forks. Inside `adding_sessions`."""
+        self._db.write(
+            f"UPDATE sessions SET origin = substr(origin, {len(_HALF) + 1}), deleted_at = NULL"  # noqa: S608 - a number
+            f" WHERE id = ? AND origin GLOB '{_HALF}*'",
+            (session_id,),
+        )
+        join(self._db, session_id)
+
+    def latch_session(self, session_id: str, when: datetime) -> None:
+        """Make a session confidential, if it is not. Inside `adding_sessions`."""
+        self._db.write(
+            "UPDATE sessions SET confidential_since = coalesce(confidential_since, ?) WHERE id = ?",
+            (rows.time_text(when), session_id),
+        )
+
+    def discard_half_session(self, session_id: str) -> bool:
+        """Delete some of the turns of a session that never became whole, at last itself; True while there is more."""
+        with self._db.transaction():
+            if not self.is_half_session(session_id):
+                return False
+            last = self._db.write(
+                "DELETE FROM turns WHERE id IN"  # noqa: S608 - a number
+                f" (SELECT id FROM turns WHERE session_id = ? ORDER BY seq DESC LIMIT {_PAGE})",
+                (session_id,),
+            )
+            if not last.rowcount:
+                self._db.write("DELETE FROM sessions WHERE id = ?", (session_id,))
+            return bool(last.rowcount)
 
     def _turn_ids(self, session_id: str, after: int, last: int | None) -> Sequence[tuple[int, int]]:
         found = self._db.rows(

@@ -323,6 +323,11 @@ def _add_import(actions: Commands) -> None:
         default="auto",
         help="whose file it is; auto finds out",
     )
+    parser.add_argument(
+        "--confidential",
+        action="store_true",
+        help="all that comes in is confidential, for good; without it, what is confidential in the file is left out",
+    )
     _add_json(parser)
 
 

@@ -1,27 +1,28 @@
 """Puts what a file holds into the store, once: a second import of the same file changes nothing.
 
 A session is known by its id (imported ones have an id made of where they came from). One that is here already only
-gets the turns that were said since, and those only if what is here is the beginning of what the file has. Sessions go
-in whole, a few hundred turns per transaction; a program that is killed goes on with the next import.
+gets the turns that were said since, and those only if what is here is the beginning of what the file has. A session
+of many batches stays out of sight until its end; after a program that was killed the next import goes on with it.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
 
+from storage.carry.batches import Batch, batches
 from storage.carry.events import Event, Events, Problem, SessionRead, TurnRead
-from storage.carry.json_stream import Cut
 from storage.sessions import id_from
 from storage.store import Store
-from storage.whole import WholeSession
+from storage.whole import WholeSession, WholeTurn
 
-TURNS_PER_TRANSACTION = 500
-"""Other programs wait with their writes meanwhile: about 0.1 s."""
 PROBLEMS_KEPT = 200
+_CONFIDENTIAL = "it is confidential, so it does not come into the ordinary store; `sessions import --confidential`"
+_CONFIDENTIAL += " takes it"
 
 
 @dataclass(slots=True)
@@ -48,86 +49,103 @@ def origin_id(origin: str, created: datetime) -> str:
 
 
 class Import:
-    """One import."""
+    """One import: give it the batches of a file in their order."""
 
-    def __init__(self, store: Store, events: Events, progress: Callable[[Summary], None] = lambda _: None) -> None:
-        """`progress` hears of every transaction."""
+    def __init__(self, *, confidential: datetime | None = None) -> None:
+        """`confidential`: all that comes in is confidential, at the latest since then.
+
+        None: sessions that are confidential in the file are left out, because this store is not theirs.
+        """
         self.summary = Summary()
-        self._store = store
-        self._events = events
-        self._progress = progress
-        self._held: Event | None = None
+        self._confidential = confidential
         self._target: _Target | None = None
-        self._parents: list[WholeSession] = []
 
-    def run(self) -> Summary:
-        """Do it. Raises `StoreError` and `Unreadable`; what had been stored by then stays."""
-        while self._batch():
-            self._progress(self.summary)
-        if self._parents:
-            with self._store.adding_sessions():
-                for whole in self._parents:
-                    parent = whole.session.parent_id
-                    if parent is not None:
-                        self._store.link_parent(whole.session.id, parent, whole.parent_seq)
-        self._progress(self.summary)
+    def run(self, store: Store, events: Events, progress: Callable[[Summary], None] = lambda _: None) -> Summary:
+        """Store all of it; `progress` hears of every transaction.
+
+        Raises `StoreError` and `Unreadable`; what had been stored by then stays, and the next import goes on.
+        """
+        for batch in batches(events):
+            self.put(store, batch)
+            progress(self.summary)
         return self.summary
 
-    def _batch(self) -> bool:
-        """Store some sessions, in one transaction; False when there are no more."""
-        event = self._next()
-        if event is None:
-            return False
-        before = self.summary.turns
-        with self._store.adding_sessions():
-            while event is not None:
-                if isinstance(event, SessionRead) and self.summary.turns - before >= TURNS_PER_TRANSACTION:
-                    self._held = event
-                    return True
-                self._take(event)
-                event = self._next()
-        return False
-
-    def _next(self) -> Event | None:
-        if self._held is not None:
-            event, self._held = self._held, None
-            return event
+    def put(self, store: Store, batch: Batch) -> None:
+        """Store a batch in one transaction. Raises `StoreError`; it may then be tried again."""
+        summary = replace(self.summary, problems=[*self.summary.problems])
+        target = copy(self._target)
         try:
-            return next(self._events, None)
-        except Cut as cut:
-            return Problem(cut.where, str(cut))
+            with store.adding_sessions():
+                self._check_target(store)
+                for event in batch.events:
+                    self._take(store, event)
+                if batch.ends_whole:
+                    self._finish(store)
+                elif self._target is not None and self._target.is_new:
+                    store.hide_half_session(self._target.id)
+        except BaseException:
+            self.summary, self._target = summary, target
+            raise
 
-    def _take(self, event: Event) -> None:
+    def give_up(self, store: Store) -> bool:
+        """Take back some of the session that is half in; True while there is more of it. Raises `StoreError`."""
+        target = self._target
+        return target is not None and target.is_new and store.discard_half_session(target.id)
+
+    def _check_target(self, store: Store) -> None:
+        """Another program may have emptied the bin, in which a half session waits."""
+        target = self._target
+        if target is not None and store.last_position(target.id) is None:
+            self._report(Problem(f"session {target.id}", "it was deleted meanwhile; import the file again"))
+            self._target = None
+
+    def _take(self, store: Store, event: Event) -> None:
         match event:
             case SessionRead(whole):
-                self._begin(whole)
-            case TurnRead():
+                self._finish(store)
+                self._begin(store, whole)
+            case TurnRead(whole):
                 if self._target is not None:
-                    self._add(event, self._target)
+                    self._add(store, whole, self._target)
             case Problem():
                 self._report(event)
             case _:
                 assert_never(event)
 
-    def _begin(self, whole: WholeSession) -> None:
+    def _begin(self, store: Store, whole: WholeSession) -> None:
         session = whole.session
-        stored = self._store.last_position(session.id)
-        self._target = _Target(session.id, session.updated, is_new=stored is None, last=stored or 0)
+        if session.confidential and self._confidential is None:
+            self._report(Problem(f"session {session.id}", _CONFIDENTIAL))
+            return
+        if self._confidential is not None and not session.confidential:
+            session = replace(session, confidential_since=self._confidential)
+            whole = replace(whole, session=session)
+        stored = store.last_position(session.id)
+        half = store.is_half_session(session.id)
+        self._target = _Target(session.id, session.updated, is_new=stored is None or half, last=stored or 0)
         if stored is None:
-            self._store.add_session(whole)
+            store.add_session(whole)
+        elif session.confidential_since is not None:
+            store.latch_session(session.id, session.confidential_since)
+        if self._target.is_new:
             self.summary.sessions += 1
         else:
             self.summary.already += 1
-        if session.parent_id is not None:
-            self._parents.append(whole)
 
-    def _add(self, event: TurnRead, target: _Target) -> None:
-        turn = event.whole.turn
+    def _finish(self, store: Store) -> None:
+        if self._target is not None and self._target.is_new:
+            store.finish_session(self._target.id)
+        self._target = None
+
+    def _add(self, store: Store, whole: WholeTurn, target: _Target) -> None:
+        turn = whole.turn
+        if turn.seq <= target.first:
+            if turn.seq == target.first:
+                target.differs = store.stored_prompt(target.id, turn.seq) != turn.prompt
+                self._leave_what_differs(target)
+            return
         if turn.seq <= target.last:
-            if target.is_new:
-                self._report(Problem(f"session {target.id}", f"turn {turn.seq:,} comes twice or out of its order"))
-            elif turn.seq == target.last:
-                target.differs = self._store.stored_prompt(target.id, turn.seq) != turn.prompt
+            self._report(Problem(f"session {target.id}", f"turn {turn.seq:,} comes twice or out of its order"))
             return
         if target.differs:
             return
@@ -135,10 +153,16 @@ class Import:
             target.grows = True
             self.summary.already -= 1
             self.summary.grown += 1
-            self._store.touch_session(target.id, target.updated)
-        self._store.add_turn(target.id, event.whole)
+            store.touch_session(target.id, target.updated)
+        store.add_turn(target.id, whole)
         target.last = turn.seq
         self.summary.turns += 1
+
+    def _leave_what_differs(self, target: _Target) -> None:
+        if target.is_new and target.differs:
+            what = "its beginning is in the bin, from an import that did not end, and is not the same"
+            self._report(Problem(f"session {target.id}", f"{what}; empty the bin and import the file again"))
+            self._target = None
 
     def _report(self, problem: Problem) -> None:
         self.summary.problem_count += 1
@@ -153,8 +177,14 @@ class _Target:
     id: str
     updated: datetime
     is_new: bool
+    """It was not here, or only the beginning of it was, from an import that did not end."""
     last: int
     """Position of the last turn that is stored."""
+    first: int = field(init=False)
+    """The same when this import came to it: what comes up to there is here already."""
     differs: bool = False
     """What is here is not the beginning of what the file has."""
     grows: bool = False
+
+    def __post_init__(self) -> None:
+        self.first = self.last

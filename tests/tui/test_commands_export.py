@@ -115,3 +115,20 @@ def test_the_sides_are_both_there_in_every_form(program: Program, store: Store) 
         out = program.run("sessions", "export", session, "--format", form).out
         assert "The left answer." in out, form
         assert "Nobody answers." in out, form
+
+
+def test_a_confidential_session_comes_in_only_when_that_is_said(
+    program: Program, store: Store, tmp_path: Path
+) -> None:
+    secret, file = asked(store, "A secret", confidential=True), tmp_path / "secret.json"
+    assert program.run("sessions", "export", secret, "--confidential", "-o", str(file)).code == ExitCode.OK
+    other = Program(tmp_path / "other", TZ="UTC")
+
+    refused = other.run("sessions", "import", str(file))
+    taken = other.run("sessions", "import", str(file), "--confidential")
+    again = other.run("sessions", "export", secret, "--confidential", "--format", "json")
+
+    assert refused.code == ExitCode.INCOMPLETE
+    assert refused.out.startswith("0 sessions")
+    assert "--confidential" in refused.err
+    assert (taken.code, again.out) == (ExitCode.OK, file.read_text())

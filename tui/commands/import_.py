@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 from storage.carry.importing import Import, Summary
@@ -16,15 +17,20 @@ from tui.words import plural
 
 _TOLD = 20
 """Problems that are printed one by one."""
+_PROGRESS_SECONDS = 2.0
 
 
 def run(wiring: Wiring, output: Output, file: str, form: str, *, as_json: bool) -> ExitCode:
-    """Import a file; `INCOMPLETE` if something in it was left out. Raises `StoreError`, `Unreadable`."""
+    """Import a file; `INCOMPLETE` if something in it was left out. Raises `StoreError`, `Unreadable`.
+
+    In a confidential process all that comes in is confidential; in an ordinary one what is so is left out.
+    """
     path = Path(file).expanduser()
+    confidential = None if wiring.confinement is None else wiring.now()
     with opened(path, form) as (found, events):
         store = Store.open(wiring.settings.database)
         try:
-            summary = Import(store, events, _progress).run()
+            summary = Import(confidential=confidential).run(store, events, _Progress())
             while store.index_changes():
                 pass
         finally:
@@ -33,9 +39,18 @@ def run(wiring: Wiring, output: Output, file: str, form: str, *, as_json: bool) 
     return ExitCode.INCOMPLETE if summary.problem_count else ExitCode.OK
 
 
-def _progress(summary: Summary) -> None:
-    if sys.stderr is not None and sys.stderr.isatty():
-        say(f"{plural(summary.sessions, 'session')}, {plural(summary.turns, 'turn')} ...")
+class _Progress:
+    """Tells how far it is, now and then, where a person looks at it."""
+
+    def __init__(self) -> None:
+        self._told = time.monotonic()
+        self._is_seen = sys.stderr is not None and sys.stderr.isatty()
+
+    def __call__(self, summary: Summary) -> None:
+        now = time.monotonic()
+        if self._is_seen and now - self._told >= _PROGRESS_SECONDS:
+            self._told = now
+            say(f"{plural(summary.sessions, 'session')}, {plural(summary.turns, 'turn')} ...")
 
 
 def _tell(output: Output, file: str, form: str, summary: Summary, *, as_json: bool) -> None:

@@ -43,4 +43,4 @@ def test_every_field_is_documented_in_its_order() -> None:
 
 def test_the_import_of_nothing_is_nothing() -> None:
     with closing(Store.open(None)) as store:
-        assert Import(store, iter([])).run().sessions == 0
+        assert Import().run(store, iter([])).sessions == 0

@@ -20,7 +20,7 @@ from storage.store import Store
 
 def imported(store: Store, path: Path) -> tuple[str, Summary]:
     with opened(path) as (kind, events):
-        return kind, Import(store, events).run()
+        return kind, Import().run(store, events)
 
 
 def written(path: Path, content: object) -> Path:
