@@ -150,6 +150,14 @@ class Library:
         """False where this run's sessions are in memory only."""
         return self._store.kept
 
+    def bytes_in_memory(self) -> int:
+        """How much there is of a store that is not kept."""
+        return self._store.reader.size_bytes()
+
+    async def memory(self) -> bytes:
+        """All of a store that is not kept, for the process that comes after this one. Raises `StoreError`."""
+        return await self._store.run(Store.in_memory_content)
+
     async def cost(self, conversation: Conversation) -> float:
         """What the session's answers have cost so far, in US dollars, as far as prices are known.
 

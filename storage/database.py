@@ -71,14 +71,21 @@ class Database:
         self._identity = files.identity(path) if path else None
 
     @classmethod
-    def in_memory(cls) -> Database:
-        """A database of this process alone; no byte of it reaches a file.
+    def in_memory(cls, content: bytes = b"") -> Database:
+        """A database of this process alone; no byte of it reaches a file. It begins with `content`.
 
         SQLite's memdb, and not its shared cache: there, readers and the writer meet as "table is locked", for which
         no timeout is waited. https://www.sqlite.org/src/file/src/memdb.c
         """
         address = f"file:/duologue-{secrets.token_hex(8)}?vfs=memdb"
-        return cls(address, None, read_only=False, patience=PATIENCE, any_thread=False)
+        database = cls(address, None, read_only=False, patience=PATIENCE, any_thread=False)
+        if content:
+            try:
+                database._take(content)
+            except BaseException:
+                database.close()
+                raise
+        return database
 
     @classmethod
     def for_writing(cls, path: Path, *, patience: float = PATIENCE, key: VaultKey | None = None) -> Database:
@@ -123,6 +130,11 @@ class Database:
     def connection(self) -> sqlite3.Connection:
         """The bare connection, for migrations."""
         return self._connection
+
+    def content(self) -> bytes:
+        """The whole database as the bytes that its file would have, for `in_memory`."""
+        with self._translated():
+            return self._connection.serialize()
 
     def close(self) -> None:
         """Close the connection. Safe to call twice."""
@@ -217,6 +229,12 @@ class Database:
             self.write(f"PRAGMA user_version={version}")  # never committed
         finally:
             self._roll_back()
+
+    def _take(self, content: bytes) -> None:
+        # By way of another connection: deserialize() would part this one from the memory that `another` shares.
+        with self._translated(), closing(sqlite3.connect(":memory:")) as given:
+            given.deserialize(content)
+            given.backup(self._connection)
 
     def _check_place(self) -> None:
         if self.path is not None and files.identity(self.path) != self._identity:

@@ -61,15 +61,18 @@ class Store(
         key: VaultKey | None = None,
         read_only: bool = False,
         patience: float = PATIENCE,
+        content: bytes = b"",
     ) -> Store:
         """Open the file, making or updating it as needed; None means in memory, and gone when closed.
+
+        In memory it begins with `content`, which `in_memory_content` of another store gave.
 
         With a `key` the file is a vault: encrypted, and every session in it confidential. Raises `WrongKey`.
         `patience` is how many seconds to wait for another program's lock. With `read_only` nothing is made, migrated
         or locked. Raises `StoreError`; nothing is ever deleted or repaired here.
         """
         if path is None:
-            return cls._in_memory()
+            return cls._in_memory(content)
         path = path.resolve()
         if read_only:
             return cls._for_reading(path, patience, key)
@@ -79,8 +82,8 @@ class Store(
             raise translate(error, str(path)) from error
 
     @classmethod
-    def _in_memory(cls) -> Store:
-        database = Database.in_memory()
+    def _in_memory(cls, content: bytes) -> Store:
+        database = Database.in_memory(content)
         database.use_wal()
         migrations.migrate(database)
         return cls(database)
@@ -145,6 +148,12 @@ class Store(
     def is_vault(self) -> bool:
         """True where everything is encrypted and every session confidential."""
         return self._db.encrypted
+
+    def in_memory_content(self) -> bytes:
+        """All of a store that is in memory, for `open` in another process."""
+        if self._db.path is not None:
+            raise ValueError("what has a file is read from there")
+        return self._db.content()
 
     def save_room(self) -> None:
         """Move the write-ahead log into the file, and from now on after every commit. Raises `DiskFull`, `Locked`.

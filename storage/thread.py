@@ -56,14 +56,15 @@ class StoreThread:
         key: VaultKey | None = None,
         flush_seconds: float = 0.25,
         on_problem: Callable[[StoreError], None] | None = None,
+        content: bytes = b"",
     ) -> None:
-        """`path` None means in memory; with a `key` the file is a vault.
+        """`path` None means in memory, beginning with `content`; with a `key` the file is a vault.
 
         `on_problem` hears, in the event loop's thread, what nobody waits for."""
         self._path = path
         self._now = now
         self._on_problem = on_problem or (lambda _: None)
-        self._writer = _Writer(path, key, flush_seconds, self._report)
+        self._writer = _Writer(path, key, flush_seconds, self._report, content)
         self._opened: Future[Store] = Future()
         self._thread = threading.Thread(target=self._serve, name="duologue-store", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -274,9 +275,11 @@ class _Writer:
         key: VaultKey | None,
         flush_seconds: float,
         report: Callable[[StoreError], None],
+        content: bytes,
     ) -> None:
         self._path = path
         self._key = key
+        self._content = content
         self._flush_seconds = flush_seconds
         self._report = report
         # SimpleQueue and deque: their operations are atomic, so a signal handler may use them at any moment.
@@ -301,7 +304,8 @@ class _Writer:
     def open(self, now: Callable[[], datetime]) -> Store:
         """Open the file and settle what dead programs left open."""
         try:
-            store = Store.open(self._path, key=self._key)
+            store = Store.open(self._path, key=self._key, content=self._content)
+            self._content = b""  # it is in the store now, once is enough
         except DiskFull:
             self._give_up_reserve(None)
             store = Store.open(self._path, key=self._key)

@@ -44,10 +44,6 @@ EXPECTED = (StoreError, BackendError, SpecError, AddressRefused, NothingToAsk, B
 NEW_KINDS = frozenset({"confidential", "off-the-record"})
 CTRL_C = "Esc stops the answers; Ctrl+Q quits. Ctrl+C copies what is selected."
 _STARTS_ANEW = "The program starts itself anew without a network. This session and what you have typed stay."
-_STAYS_IN_MEMORY = (
-    "What is off the record is in this program's memory alone, so the program goes on with its network. To be held "
-    "by the system, start with /new confidential off-the-record instead."
-)
 _STAYS_CONFIDENTIAL = "The new session is confidential too: this program has no network. For others, start it anew."
 _LAST_SAVE_SECONDS = 1.0
 """How long a signal waits for the draft to be kept."""
@@ -355,12 +351,13 @@ class DuologueApp(App[int]):
             return
         sent = library.cloud_turns(conversation)
         earlier = [f"{sent} of its turns were sent to a cloud already; that cannot be undone."] if sent else []
+        obstacle = await self._obstacle_to_restarting(conversation)
         agreed = await self.push_screen_wait(
             Confirm(
                 "Make this session confidential?",
                 [
                     "From now on only models on this machine see it. A request to a cloud that runs is cancelled.",
-                    *self._what_happens_to(conversation),
+                    *([obstacle] if obstacle else [_STARTS_ANEW] if self.services.restart is not None else []),
                     *earlier,
                     "This cannot be switched off again for this session.",
                 ],
@@ -376,7 +373,7 @@ class DuologueApp(App[int]):
         except StoreError as problem:
             self._chat.say(f"The clouds are cut off, but the mark could not be stored: {problem}")
         else:
-            if await self._restart_with(conversation):
+            if not obstacle and await self._restart_with(conversation):
                 return
             if asked - conversation.connectors.keys():
                 self._chat.say("The request to a cloud was cancelled. What had arrived is kept with the session.")
@@ -384,14 +381,12 @@ class DuologueApp(App[int]):
         if not conversation.connectors:
             await self._first_steps.take()
 
-    def _what_happens_to(self, conversation: Conversation) -> list[str]:
-        if self._switching is None or self.services.restart is None:
-            return []
-        return [_STARTS_ANEW if self._switching.can_restart_with(conversation) else _STAYS_IN_MEMORY]
+    async def _obstacle_to_restarting(self, conversation: Conversation) -> str:
+        return "" if self._switching is None else await self._switching.kept_from_restarting(conversation)
 
     async def _restart_with(self, conversation: Conversation) -> bool:
         """Go on in a process without a network, with what stands in the prompt box. False: this one goes on."""
-        if self._switching is None or not self._switching.can_restart_with(conversation):
+        if self._switching is None or self.services.restart is None:
             return False
         draft = self._chat.take_draft()
         conversation.stop()
@@ -402,7 +397,7 @@ class DuologueApp(App[int]):
             except StoreError:
                 pass  # then it goes along in memory
         await conversation.aclose()
-        return self._switching.restart(conversation, draft)
+        return await self._switching.restart(conversation, draft)
 
     def action_key(self) -> None:
         """The key dialog."""

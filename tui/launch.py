@@ -16,7 +16,7 @@ from backends.address import display, locality_of
 from backends.spec import DEFAULT_CLAUDE_MODEL
 from storage.errors import StoreError
 from tui.confinement.guard import Refusal
-from tui.restart import NOTHING, Carried, Restart, restart_confidential, stored_specs
+from tui.restart import NOTHING, Carried, Restart, kept_from_restarting, restart_confidential, stored_specs
 from tui.services import FoundServer, KeyState, Services, Start
 from tui.settings import set_textual_environment
 from tui.wiring import Wiring, load_conversations
@@ -42,6 +42,7 @@ def run_app(
 
     terminal_keys.tell_alt_enter_from_enter()
     escape_key.read_the_terminal_with_our_parser()
+    start = replace(start, session=start.session or carried.session)
     world = World(wiring, keep=keep, carried=carried, may_restart=may_restart)
     app = DuologueApp(world.services(start))
     end_with_the_terminal(world.close_now, app.end_at_hangup)
@@ -115,6 +116,7 @@ class World:
             draft=self._carried.draft,
             level="" if self._wiring.confinement is None else self._wiring.confinement.level.value,
             hear_refusals=self.hear_refusals,
+            kept_from_restarting=self._kept_from_restarting if self._may_restart else None,
             restart=self._take_restart if self._may_restart else None,
         )
 
@@ -155,6 +157,9 @@ class World:
     def _take_restart(self, asked: Restart) -> None:
         self.restart = replace(asked, offline=self._wiring.offline)
 
+    async def _kept_from_restarting(self, size: int) -> str:
+        return await asyncio.to_thread(kept_from_restarting, self._wiring.settings, size)
+
     async def open_library(self, keep: bool, tell: Callable[[StoreError], None]) -> Library:
         """Open the store and give the conversations in it; `tell` hears what could not be saved later.
 
@@ -162,7 +167,11 @@ class World:
         """
         self._tell = tell
         await asyncio.to_thread(load_conversations)
-        store = self._wiring.store(keep=keep and self._keep, on_problem=lambda problem: self._tell(problem))
+        store = self._wiring.store(
+            keep=keep and self._keep,
+            on_problem=lambda problem: self._tell(problem),
+            content=b"" if self._stores else self._carried.memory,
+        )
         await store.start()
         library = self._wiring.library(store)
         self._stores[library] = store

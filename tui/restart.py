@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -27,16 +27,24 @@ _LOOPBACK = "127.0.0.1"
 class Carried:
     """What is taken along besides what is stored."""
 
-    draft: str = ""
+    draft: str = field(default="", repr=False)
+    memory: bytes = field(default=b"", repr=False)
+    """A store that is kept nowhere, see `Store.in_memory_content`; b"" for none."""
+    session: str | None = None
+    """Id of the session in it to go on with."""
 
     def __bytes__(self) -> bytes:
-        """For `from_bytes`."""
-        return json.dumps({"draft": self.draft}).encode()
+        """For `from_bytes`: a line of JSON, then the store."""
+        return json.dumps({"draft": self.draft, "session": self.session}).encode() + b"\n" + self.memory
 
     @classmethod
     def from_bytes(cls, carried: bytes) -> Carried:
         """Read it back; nothing for b""."""
-        return cls(draft=json.loads(carried)["draft"]) if carried else cls()
+        if not carried:
+            return cls()
+        line, _, memory = carried.partition(b"\n")
+        told = json.loads(line)
+        return cls(draft=told["draft"], memory=memory, session=told["session"])
 
 
 NOTHING = Carried()
@@ -47,9 +55,9 @@ class Restart:
     """How the app goes on in confidential mode."""
 
     session: str | None = None
-    """Id of a saved one."""
+    """Id of one that is saved; one in memory is named in `carried`."""
     left: str | None = None
-    """Models of a session that is not saved yet."""
+    """Its models: the new process has to reach them, and a session without turns has them from here alone."""
     right: str | None = None
     offline: bool = False
     off_record: bool = False
@@ -62,6 +70,8 @@ class Restart:
         words += ["--off-the-record"] if self.off_record else []
         if self.session is not None:
             return [*words, "--session", self.session]
+        if self.carried.session is not None:
+            return words
         for side, spec in ((Side.LEFT, self.left), (Side.RIGHT, self.right)):
             words += [f"--{side}", spec] if spec is not None else []
         return words
@@ -77,6 +87,25 @@ def restart_confidential(
     from tui.confinement.reexec import restart
 
     restart(orders(settings, specs), list(arguments), own_environment(), bytes(carried))
+
+
+def kept_from_restarting(settings: Settings, size: int) -> str:
+    """Why a session of `size` bytes, kept in this process's memory alone, cannot go on in a confidential process.
+
+    "" if it can. Starts one for a trial: once this process has ended there is nowhere to go back to. Blocks for some
+    0.1 s.
+    """
+    from tui.confinement.reexec import LONGEST_CARRIED
+    from tui.confinement.trial import tried
+
+    if size > LONGEST_CARRIED:
+        return (
+            f"This session is kept in memory alone, and with {size / 1e6:.1f} MB it is too long to be taken into "
+            f"another process; {LONGEST_CARRIED / 1e6:.1f} MB can be. The program goes on with its network, and only "
+            "models on this machine are asked. To be held by the system, start with /new confidential off-the-record."
+        )
+    trial = tried(orders(settings, ()), own_environment())
+    return "" if trial.level is not None else " ".join(trial.reasons)
 
 
 def orders(settings: Settings, specs: Iterable[str | None]) -> Orders:

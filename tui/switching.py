@@ -213,7 +213,11 @@ class Switching:
 
     async def _show_or_restart(self, conversation: Conversation) -> bool:
         """Bring it onto the screen; False: it is confidential and this process is not, so another one shows it."""
-        if conversation.confidential and self.restart(conversation):
+        if (
+            conversation.confidential
+            and not await self.kept_from_restarting(conversation)
+            and await self.restart(conversation)
+        ):
             return False
         if self._services.level and not conversation.confidential:
             self._chat.say(_ORDINARY)
@@ -224,31 +228,37 @@ class Switching:
             self._services.forget_library(left)
         return True
 
-    def can_restart_with(self, conversation: Conversation) -> bool:
-        """False for turns that are kept in the memory of this process alone: another one would not have them."""
-        return self._services.restart is not None and (self.library.kept or conversation.session is None)
+    async def kept_from_restarting(self, conversation: Conversation) -> str:
+        """Why this conversation cannot go on in a confidential process, in words; "" if it can, and for one that is
+        saved or has no turns yet: nothing of it could be lost on the way."""
+        if self._services.kept_from_restarting is None or self.library.kept or conversation.session is None:
+            return ""
+        return await self._services.kept_from_restarting(self.library.bytes_in_memory())
 
-    def restart(self, conversation: Conversation, draft: str = "") -> bool:
+    async def restart(self, conversation: Conversation, draft: str = "") -> bool:
         """End the app, and go on with this conversation in a confidential process. False: no need, or no way.
 
-        What could be stored is stored; `draft` is what could not.
+        What could be stored is stored; `draft` is what could not. Ask `kept_from_restarting` before. Raises
+        `StoreError`.
         """
-        if self._services.restart is None or not self.can_restart_with(conversation):
+        if self._services.restart is None:
             return False
-        saved, pair = conversation.session, conversation.connectors
-        models = {side: str(pair[side].spec) if side in pair else None for side in Side}
-        self._services.restart(
-            Restart(session=saved.id, carried=Carried(draft))
-            if saved is not None
-            else Restart(
-                left=models[Side.LEFT],
-                right=models[Side.RIGHT],
-                off_record=not self.library.kept,
-                carried=Carried(draft),
-            )
-        )
+        self._services.restart(await self._way_on(conversation, draft))
         self._app.exit(return_code=0)
         return True
+
+    async def _way_on(self, conversation: Conversation, draft: str) -> Restart:
+        session, pair, kept = conversation.session, conversation.connectors, self.library.kept
+        models = {side: str(pair[side].spec) if side in pair else None for side in Side}
+        return Restart(
+            session=session.id if session is not None and kept else None,
+            left=models[Side.LEFT],
+            right=models[Side.RIGHT],
+            off_record=not kept,
+            carried=Carried(draft)
+            if session is None or kept
+            else Carried(draft, await self.library.memory(), session.id),
+        )
 
 
 def in_the_bin(session: Session) -> str:

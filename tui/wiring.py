@@ -70,14 +70,22 @@ class Wiring:
         self.claude_import = BackgroundImport(_load_claude)
         self.local_import = BackgroundImport(_load_local)
 
-    def store(self, *, keep: bool = True, on_problem: Callable[[StoreError], None] | None = None) -> StoreThread:
-        """The conversation store; `keep=False`: in memory, gone with the program.
+    def store(
+        self,
+        *,
+        keep: bool = True,
+        on_problem: Callable[[StoreError], None] | None = None,
+        content: bytes = b"",
+    ) -> StoreThread:
+        """The conversation store; `keep=False`: in memory, beginning with `content`, gone with the program.
 
         `on_problem` hears of what could not be saved and nobody waits for.
         """
         from storage.thread import StoreThread
 
-        return StoreThread(self.settings.database if keep else None, now=self.now, on_problem=on_problem)
+        if keep:
+            return StoreThread(self.settings.database, now=self.now, on_problem=on_problem)
+        return StoreThread(None, now=self.now, on_problem=on_problem, content=content)
 
     def surroundings(self) -> Surroundings:
         """What conversations need of the world."""

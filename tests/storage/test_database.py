@@ -155,6 +155,30 @@ def test_stores_in_memory_are_strangers_to_each_other() -> None:
         assert two.sessions() == []
 
 
+def test_a_store_in_memory_goes_on_in_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with closing(Store.open(None)) as store:
+        session = new_session(store)
+        turn = new_turn(store, session, "canary " * 10_000)
+        while store.index_changes():
+            pass
+        before, content = store.session(session.id), store.in_memory_content()
+    with closing(Store.open(None, content=content)) as store, closing(store.another()) as reader:
+        assert reader.session(session.id) == before
+        assert reader.turn(turn.id) == turn
+        assert [hit.turn_id for hit in reader.search("canary")] == [turn.id]
+        assert new_turn(store, session, "and on").seq == 2
+        assert reader.turn_count(session.id) == 2
+    with pytest.raises(Corrupt):
+        Store.open(None, content=b"junk" * 2000)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_with_a_file_is_not_taken_along_in_memory(path: Path) -> None:
+    with closing(Store.open(path)) as store, pytest.raises(ValueError, match="read from there"):
+        store.in_memory_content()
+
+
 def test_a_reader_sees_committed_work_and_cannot_write(store: Store) -> None:
     with closing(store.another()) as reader:
         session = new_session(store)

@@ -19,6 +19,11 @@ from tui.confinement.broker import Target
 from tui.confinement.environment import cleaned
 from tui.confinement.levels import Level
 
+ROOT = Path(__file__).parent.parent.parent
+"""What the program is imported from."""
+LONGEST_CARRIED = 64 * 1024 * 1024 if hasattr(os, "memfd_create") else 16 * 1024
+"""Bytes that can be taken along. For a moment they are in memory three times; without Linux's files in memory they
+wait in a pipe, which macOS makes 16 KiB long."""
 _SIGN = "duologue-confidential-1"
 _ENTRY = "tui.confined"
 
@@ -29,7 +34,7 @@ class NotRestarted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What the barrier and the settings of the new process need."""
+    """What the barrier and the settings of the new process need; `written` puts them into the inherited file."""
 
     targets: frozenset[Target] = frozenset()
     """Where the broker may dial."""
@@ -50,14 +55,14 @@ def restart(
 
     The caller has saved, closed and restored everything. Raises `NotRestarted`.
     """
-    inherited = _in_memory(_written(orders) + b"\n" + carried)
-    root = str(Path(__file__).parent.parent.parent)
+    inherited = in_memory(written(orders) + b"\n" + carried)
+    os.set_inheritable(inherited, True)  # noqa: FBT003 - the signature is the system's
     # -P: the folder that the program was started in is no place to import from.
     command = [sys.executable, "-P", "-m", _ENTRY, str(inherited), *arguments]
     if sys.stdout is not None:
         sys.stdout.flush()
     try:
-        os.execve(sys.executable, command, {**cleaned(environment), "PYTHONPATH": root})  # noqa: S606 - no shell
+        os.execve(sys.executable, command, {**cleaned(environment), "PYTHONPATH": str(ROOT)})  # noqa: S606 - no shell
     except OSError as error:
         raise NotRestarted(
             f"The program cannot start itself anew ({error.strerror}). Quit, and start duologue --confidential."
@@ -74,10 +79,10 @@ def received(number: str) -> tuple[Orders, BinaryIO]:
     return orders, file
 
 
-def _in_memory(content: bytes) -> int:
-    """An inheritable descriptor at the beginning of `content`."""
+def in_memory(content: bytes) -> int:
+    """A descriptor at the beginning of `content`. Raises `NotRestarted` for more than can be held."""
     if hasattr(os, "memfd_create"):
-        number = os.memfd_create("duologue", 0)
+        number = os.memfd_create("duologue")
         with os.fdopen(os.dup(number), "wb") as file:
             file.write(content)
         os.lseek(number, 0, os.SEEK_SET)
@@ -87,11 +92,11 @@ def _in_memory(content: bytes) -> int:
     with os.fdopen(write_end, "wb", buffering=0) as pipe:
         if pipe.write(content) != len(content):
             raise NotRestarted("The draft is too long to be taken along. Shorten it, then try again.")
-    os.set_inheritable(read_end, True)  # noqa: FBT003 - the signature is the system's
     return read_end
 
 
-def _written(orders: Orders) -> bytes:
+def written(orders: Orders) -> bytes:
+    """One line, for `received`."""
     return json.dumps(
         {
             "sign": _SIGN,

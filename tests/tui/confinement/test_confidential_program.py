@@ -13,14 +13,17 @@ from pathlib import Path
 import pytest
 
 from storage.store import Store
-from tests.backends.openai_server import ScriptedOpenAI
+from tests.backends.openai_server import ScriptedOpenAI, delta, says
 from tests.engine_fixture import need_the_wheel
 from tests.tui.confinement.confined import needs_linux
 from tests.tui.program import Program, json_of
 from tests.tui.tmux import Terminal, needs_tmux
 from tui.confinement.environment import cleaned
 from tui.confinement.levels import Level
+from tui.confinement.reexec import LONGEST_CARRIED
 from tui.exit_codes import ExitCode
+from tui.restart import Carried, kept_from_restarting
+from tui.settings import load
 
 WORDS = {Level.NAMESPACE: "namespace", Level.SECCOMP: "seccomp", Level.GUARD: "guard"}
 HOSTILE = {
@@ -185,6 +188,77 @@ def test_f8_restarts_with_the_same_session_and_draft(terminal: Terminal, tmp_pat
     terminal.press("C-q")
     terminal.wait_for(lambda _: (tmp_path / "after").exists(), "the end")
     assert (tmp_path / "after").read_text() == (tmp_path / "before").read_text()
+
+
+@needs_linux
+@needs_tmux
+@pytest.mark.terminal
+async def test_f8_takes_what_is_off_the_record_along_in_memory_alone(terminal: Terminal, tmp_path: Path) -> None:
+    typed, streamed, draft = "canary-typed-5b2c", "canary-streamed-5b2c", "canary-draft-5b2c"
+    program = Program(tmp_path, TMPDIR=str(tmp_path))
+    async with ScriptedOpenAI(chat=says(delta(streamed), delta(finish="stop"), "[DONE]")).served() as server:
+        program.configure(f'attested = ["127.0.0.1:{server.port}"]')
+        environment = {name: value for name, value in program.environment.items() if name != "PYTHONWARNINGS"}
+
+        def work() -> None:
+            models = f"--left off --right 'openai:{server.address.url}#qwen3'"
+            terminal.start(f"{sys.executable} -m tui --off-the-record {models}; echo code=$?", environment)
+            terminal.wait_for(lambda screen: "OFF THE RECORD" in screen, "what is off the record")
+            terminal.type(typed)
+            terminal.press("Enter")
+            terminal.wait_for(lambda screen: streamed in screen and "done" in screen, "the answer")
+            terminal.type(draft)
+            terminal.press("F8")
+            terminal.wait_for(lambda screen: "without a network" in screen, "the question")
+            terminal.press("y")
+            restarted = ("kernel (", "OFF THE RECORD", typed, streamed, draft)
+            terminal.wait_for(lambda screen: all(one in screen for one in restarted), "the same session")
+            terminal.press("Enter")
+            terminal.wait_for(lambda screen: screen.count(streamed) == 2, "the next turn")
+            terminal.type("/ledger")
+            terminal.press("Enter")
+            terminal.wait_for(lambda screen: screen.count(f"127.0.0.1:{server.port}") >= 2, "both requests")
+            terminal.press("Escape")
+            terminal.wait_for(lambda screen: typed in screen, "the chat again")
+            terminal.press("C-q")
+            terminal.wait_for(lambda screen: "Forget this session?" in screen, "the question at the end")
+            terminal.press("y")
+            terminal.wait_for(lambda screen: "code=0" in screen, "the end")
+
+        await asyncio.to_thread(work)
+        assert typed in str(server.received[-1].body), "the history goes on"
+    assert holders(tmp_path, b"-5b2c") == []
+    assert holders(tmp_path, b"attested") == ["config.toml"], "the control: what is in a file is found"
+
+
+def test_what_is_too_long_to_be_taken_along_is_said_in_words(program: Program) -> None:
+    settings = load(dict(program.environment))
+
+    assert kept_from_restarting(settings, LONGEST_CARRIED + 1).startswith("This session is kept in memory alone")
+
+
+@needs_linux
+def test_what_would_not_come_up_again_is_not_ended(program: Program) -> None:
+    program.configure("require_kernel = true")
+
+    assert "require_kernel = false" in kept_from_restarting(
+        load({**program.environment, "DUOLOGUE_CONFINEMENT": "guard"}), 1
+    )
+    assert kept_from_restarting(load(dict(program.environment)), 1) == ""
+
+
+def test_carried_words_are_read_back_and_not_shown() -> None:
+    carried = Carried("a draft\nof two lines", b"SQLite\n\0", "01J")
+
+    assert Carried.from_bytes(bytes(carried)) == carried
+    assert Carried.from_bytes(b"") == Carried()
+    assert "draft\n" not in repr(carried)
+    assert "SQLite" not in repr(carried)
+
+
+def holders(directory: Path, words: bytes) -> list[str]:
+    """Names of the files with these words in them."""
+    return [path.name for path in directory.rglob("*") if path.is_file() and words in path.read_bytes()]
 
 
 def processes(name: str) -> list[bytes]:
