@@ -125,12 +125,12 @@ class Library:
         totals = self._store.reader.request_totals(conversation.session.id)
         return sum(one.bytes_sent for one in totals if one.left_to or one.locality != Locality.THIS_MACHINE)
 
-    async def search(self, query: str, *, limit: int = 50, offset: int = 0) -> Found | None:
+    async def search(self, query: str, *, limit: int = 50, offset: int = 0, thinking: bool = False) -> Found | None:
         """Where `query` is found in ordinary sessions; None if a newer search was asked for meanwhile.
 
         Off the event loop: over a large store it takes longer than a frame. Raises `StoreError`.
         """
-        return await self._store.search(query, limit=limit, offset=offset)
+        return await self._store.search(query, limit=limit, offset=offset, thinking=thinking)
 
     async def find(self, conversation: Conversation, needle: Needle) -> Sequence[Occurrences] | None:
         """Which of a conversation's turns have it, oldest first; None if a newer search was asked for meanwhile.

@@ -117,7 +117,9 @@ class Switching:
 
         found = await self._app.push_screen_wait(
             SearchScreen(
-                lambda query, limit, offset: self._library.search(query, limit=limit, offset=offset),
+                lambda query, limit, offset, thinking: self._library.search(
+                    query, limit=limit, offset=offset, thinking=thinking
+                ),
                 lambda: self._services.local_time(self._services.now()),
                 local_time=self._services.local_time,
             )

@@ -20,6 +20,7 @@ from tui.app import DuologueApp
 from tui.screens.ask_line import AskLine
 from tui.screens.confirm import Confirm
 from tui.screens.forks import ForksScreen
+from tui.screens.search import SearchScreen
 from tui.screens.sessions import SessionsScreen
 from tui.widgets.transcript import Transcript
 
@@ -220,3 +221,17 @@ async def test_a_session_deleted_and_taken_back_in_the_library_stays_on_screen()
         await pilot.press("escape")
         await pilot.pause()
         assert session(app).id == old.id
+
+
+async def test_a_hit_in_a_note_or_a_file_is_opened_at_its_turn(tmp_path: Path) -> None:
+    async with asked("One?", "Two?", database=tmp_path / "duologue.db") as (app, pilot, world):
+        assert world.store is not None
+        await world.store.run(Store.note_turn, turn(app, world, 1).id, "ask the landlord")
+        await world.store.run(Store.attach, turn(app, world, 2).id, "a.txt", "text/plain", b"cellar and attic")
+        await until(lambda: store(world).database.number("SELECT count(*) FROM search_todo") == 0)
+        for words, where in (("landlord", "your note on turn 1"), ("attic", "a file with turn 2")):
+            await pilot.press("ctrl+f")
+            await until(lambda: isinstance(app.screen, SearchScreen))
+            await pilot.press(*words, "enter")
+            await until(lambda: f"Found in {where}." in screen_lines(app))  # noqa: B023
+            await until(lambda: chat(app).query_one(Transcript).has_focus)

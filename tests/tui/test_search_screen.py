@@ -55,6 +55,7 @@ class Desk(Stage):
         self.problem = problem
         self.asked: list[tuple[str, int, int]] = []
         self.opened: list[tuple[Hit, str] | None] = []
+        self.thinking = False
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -64,7 +65,8 @@ class Desk(Stage):
             self.opened.append,
         )
 
-    async def search(self, query: str, limit: int, offset: int) -> Found | None:
+    async def search(self, query: str, limit: int, offset: int, thinking: bool) -> Found | None:
+        self.thinking = thinking
         self.asked.append((query, limit, offset))
         await self.gate.wait()
         if self.problem is not None:
@@ -120,10 +122,22 @@ async def test_enter_opens_the_turn_of_the_picked_hit() -> None:
     app = Desk()
     async with app.run_test() as pilot:
         await pilot.press(*"tenant")
-        await until(lambda: app.list.loaded == 3)
+        await until(lambda: isinstance(app.screen, SearchScreen) and app.screen._shown == "tenant")
         await pilot.press("down", "down", "up", "enter")
         await until(lambda: app.opened)
         assert app.opened == [(FEW[1], "tenant")]
+
+
+async def test_thinking_is_looked_through_where_that_is_wanted() -> None:
+    app = Desk()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await pilot.press(*"sublet")
+        await until(lambda: app.list.loaded == 1)
+        await pilot.press("ctrl+t")
+        await until(lambda: app.thinking)
+        await until(lambda: "thinking, too · 1 place" in screen_lines(app))
+        await pilot.press("ctrl+t")
+        await until(lambda: not app.thinking)
 
 
 async def test_enter_before_the_hits_are_there_opens_the_first_of_them() -> None:
@@ -238,8 +252,8 @@ async def test_what_was_just_said_is_found_in_the_real_store(tmp_path: Path) -> 
     await thread.run(Store.settle_reply, turn.replies[0].id, Settlement(Outcome.COMPLETE, NOW))
 
     class RealDesk(Desk):
-        async def search(self, query: str, limit: int, offset: int) -> Found | None:
-            return await thread.search(query, limit=limit, offset=offset)
+        async def search(self, query: str, limit: int, offset: int, thinking: bool) -> Found | None:
+            return await thread.search(query, limit=limit, offset=offset, thinking=thinking)
 
     await until(lambda: thread.reader._db.number("SELECT count(*) FROM search_todo") == 0)
     app = RealDesk()

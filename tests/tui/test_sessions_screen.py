@@ -447,3 +447,12 @@ async def test_tiny_screen_does_not_break_it(size: tuple[int, int]) -> None:
 )
 def test_times_are_said_in_the_reader_s_zone(moment: datetime, words: str) -> None:
     assert when(local_time(moment), NOW) == words
+
+
+async def test_a_click_on_the_last_line_does_what_it_says() -> None:
+    app = Shelf(FEW)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("tab")
+        at = screen_lines(app).splitlines()[-1].index("t tags")
+        await pilot.click(KeyLine, offset=(at, 0))
+        await until(lambda: isinstance(app.screen, AskLine))

@@ -181,6 +181,11 @@ class ChatScreen(Screen[None]):
     def show_hit(self, hit: Hit, query: str) -> None:
         """Bring a hit of the search over all sessions into view, and mark what it was found by."""
         self._transcript.show_turn(hit.turn_id)
+        if hit.where in (Place.NOTE, Place.ATTACHMENT):
+            # Neither is among the words that are looked through and marked in the turns.
+            self._transcript.focus()
+            self.say(f"Found in {'your note on' if hit.where is Place.NOTE else 'a file with'} turn {hit.seq}.")
+            return
         self._find_line.display = True
         self._finding_from_turns = False
         self._find_line.show_words(query)

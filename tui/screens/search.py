@@ -20,8 +20,9 @@ from tui.widgets.filter_line import FilterLine
 from tui.widgets.hit_list import HitList
 from tui.words import plural
 
-Search = Callable[[str, int, int], Awaitable[Found | None]]
-"""Query, limit and offset to hits; None when a newer search was asked for meanwhile. Raises `StoreError`."""
+Search = Callable[[str, int, int, bool], Awaitable[Found | None]]
+"""Query, limit, offset and whether thinking is looked through, to hits;
+None when a newer search was asked for meanwhile. Raises `StoreError`."""
 
 SEARCH_DELAY = 0.06
 """Seconds of rest after a key: words typed at speed are looked for once."""
@@ -53,6 +54,8 @@ class SearchScreen(Screen[tuple[Hit, str] | None]):
     BINDING_GROUP_TITLE = "Search"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", id="search.leave"),
+        Binding("ctrl+t", "thinking", "Look through thinking, too", id="search.thinking"),
+        Binding("f1", "app.help", "All keys", id="search.help"),
         Binding("up", "list('move', -1)", "Up", show=False, id="search.up"),
         Binding("down", "list('move', 1)", "Down", show=False, id="search.down"),
         Binding("pageup", "list('page', -1)", "Page up", show=False, id="search.pageup"),
@@ -74,6 +77,7 @@ class SearchScreen(Screen[tuple[Hit, str] | None]):
         self._building = Static("", id="building", markup=False)
         self._shown = ""
         """The query whose hits are on the screen."""
+        self._thinking = False
         self._complete = True
         self._more_asked_for: tuple[str, int] | None = None
         self._open_first_of: str | None = None
@@ -88,7 +92,7 @@ class SearchScreen(Screen[tuple[Hit, str] | None]):
         yield self._list
         yield self._nothing
         yield self._building
-        yield Static("Enter open · ↑↓ choose · Esc back", id="foot", markup=False)
+        yield Static("Enter open · ↑↓ choose · Ctrl+T thinking, too · Esc back · F1 keys", id="foot", markup=False)
 
     def on_mount(self) -> None:
         """Wait for words."""
@@ -132,6 +136,11 @@ class SearchScreen(Screen[tuple[Hit, str] | None]):
         else:
             self._list.move(by)
 
+    def action_thinking(self) -> None:
+        """Look through what models thought as well, or no more."""
+        self._thinking = not self._thinking
+        self._show(self.query_one(FilterLine).value)
+
     def action_leave(self) -> None:
         """Go back without a hit."""
         self.dismiss(None)
@@ -171,7 +180,7 @@ class SearchScreen(Screen[tuple[Hit, str] | None]):
 
     async def _found(self, wanted: str, offset: int) -> Found | None:
         try:
-            return await self._search(wanted, PAGE_HITS, offset)
+            return await self._search(wanted, PAGE_HITS, offset, self._thinking)
         except StoreError as error:
             self._list.display = False
             self._nothing.display = True
@@ -181,4 +190,5 @@ class SearchScreen(Screen[tuple[Hit, str] | None]):
     def _say_count(self) -> None:
         count = self._list.loaded
         words = f"{count:,} or more" if not self._complete else plural(count, "place")
-        self.query_one("#count", Static).update(words if count else "")
+        thinking = "thinking, too" if self._thinking else ""
+        self.query_one("#count", Static).update(" · ".join(filter(None, (thinking, words if count else ""))))

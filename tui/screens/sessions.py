@@ -99,7 +99,7 @@ class SessionsScreen(Screen[Opened | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", id="sessions.leave"),
         Binding("f4", "filters", "Filters to pick from", id="sessions.filters"),
-        Binding("f1", "help", "All keys", id="sessions.help"),
+        Binding("f1", "app.help", "All keys", id="sessions.help"),
         Binding("down", "into_list(1)", "Into the list", id="sessions.into_list"),
         Binding("tab", "into_list(0)", "Into the list", show=False, id="sessions.to_list"),
         Binding("slash", "to_line", "Back to the filter", id="sessions.to_line"),
@@ -202,12 +202,6 @@ class SessionsScreen(Screen[Opened | None]):
         groups = filter_words.groups(self._catalogue.tags())
         self.app.push_screen(FilterPicker(groups, self._line.value, self._write))
 
-    def action_help(self) -> None:
-        """All keys that are active now."""
-        from tui.screens.keys_help import KeysHelp, groups_of
-
-        self.app.push_screen(KeysHelp(groups_of(self.active_bindings)))
-
     def action_leave(self) -> None:
         """Go back without a session."""
         self.dismiss(None)
@@ -295,7 +289,7 @@ class SessionsScreen(Screen[Opened | None]):
         event.stop()
         self._wish(event.what)
 
-    def on_key_line_clicked(self, event: KeyLine.Clicked) -> None:
+    async def on_key_line_clicked(self, event: KeyLine.Clicked) -> None:
         """The same by the mouse."""
         event.stop()
         match event.action:
@@ -304,7 +298,7 @@ class SessionsScreen(Screen[Opened | None]):
             case "leave":
                 self.action_leave()
             case "help":
-                self.action_help()
+                await self.app.run_action("app.help")
             case "line":
                 self.action_to_line()
             case "into_list":
