@@ -183,15 +183,15 @@ class World:
 
     async def find_servers_here(self) -> Sequence[FoundServer]:
         """Servers that answer on this machine's well-known ports. Raises `AddressRefused`."""
-        return await self._found(here_only=True)
+        return await self._found(here_only=True, confidential=False)
 
-    async def find_servers(self) -> Sequence[FoundServer]:
+    async def find_servers(self, confidential: bool) -> Sequence[FoundServer]:
         """The same, and an Ollama configured on the user's own network. Raises `AddressRefused`."""
-        return await self._found(here_only=False)
+        return await self._found(here_only=False, confidential=confidential)
 
-    async def _found(self, *, here_only: bool) -> Sequence[FoundServer]:
+    async def _found(self, *, here_only: bool, confidential: bool) -> Sequence[FoundServer]:
         with self._recorded("probe"):
-            found = await self._wiring.local_servers(here_only=here_only)
+            found = await self._wiring.local_servers(here_only=here_only, confidential=confidential)
         return [FoundServer(server.title, server.models) for server in found]
 
     async def key_state(self) -> KeyState:

@@ -20,21 +20,22 @@ DEMO_NOTE = "DEMO: a real engine, silly text"
 async def choose_model(
     app: App[int], services: Services, side: Side, current: Connector | None, *, confidential: bool
 ) -> str | None:
-    """Ask for the model of `side`; gives a spec, "off", or None. Asks this machine's ports only."""
+    """Ask for the model of `side`; gives a spec, "off", or None. Asks this machine's ports, and a
+    configured Ollama elsewhere; in a confidential session only if that host is listed."""
     groups = [ModelGroup(HERE, None), ModelGroup(FILES, None), ModelGroup(BUILT_IN, _built_in(services))]
     if not confidential:
         groups.append(ModelGroup(CLAUDE, [_row(model) for model in services.known_claude_models()]))
     picker = ModelPicker(f"{side} side", groups, current=str(current.spec) if current else None)
-    app.run_worker(_look_around(services, picker), group="look around", exclusive=True)
+    app.run_worker(_look_around(services, picker, confidential=confidential), group="look around", exclusive=True)
     return await app.push_screen_wait(picker)
 
 
-async def _look_around(services: Services, picker: ModelPicker) -> None:
+async def _look_around(services: Services, picker: ModelPicker, *, confidential: bool) -> None:
     files = await services.find_gguf_files()
     missing = services.engine_missing()
     picker.set_group(FILES, missing or ([_file_row(path) for path in files] or "none found"))
     try:
-        servers = await services.find_servers()
+        servers = await services.find_servers(confidential)
     except AddressRefused as problem:
         picker.set_group(HERE, str(problem))
         return

@@ -75,8 +75,9 @@ class Services:
     """Where nothing is configured and there is no session before. The right side then takes the first model found."""
     find_servers_here: Callable[[], Awaitable[Sequence[FoundServer]]]
     """Asks loopback ports and nothing else: for looks that nobody asked for. Raises `AddressRefused`."""
-    find_servers: Callable[[], Awaitable[Sequence[FoundServer]]]
-    """The same, and the configured Ollama wherever it is: the user asked for the list. Raises `AddressRefused`."""
+    find_servers: Callable[[bool], Awaitable[Sequence[FoundServer]]]
+    """The same, and the configured Ollama wherever it is: the user asked for the list. True: for a confidential
+    session, thus elsewhere only if that host is listed. Raises `AddressRefused`."""
     known_claude_models: Callable[[], Sequence[ModelInfo]]
     """The dated list that ships with the program."""
     key_state: Callable[[], Awaitable[KeyState]]

@@ -299,13 +299,17 @@ class Wiring:
 
         return EmbeddedBackend(spec, engine, connect)
 
-    async def local_servers(self, *, here_only: bool = False) -> list[LocalServer]:
+    async def local_servers(self, *, here_only: bool = False, confidential: bool = False) -> list[LocalServer]:
         """Ask the well-known ports of this machine what is there, and an Ollama configured elsewhere.
 
-        `here_only`: loopback and nothing else, for looks that nobody asked for. Raises `AddressRefused`.
+        `here_only`: loopback and nothing else, for looks that nobody asked for. `confidential`, and always in a
+        confidential process: loopback and a listed host. Raises `AddressRefused`.
         """
         ollama, lmstudio = self.ollama_address, self.lmstudio_address
-        asked = None if here_only and ollama.locality is not Locality.THIS_MACHINE else ollama
+        # What a confidential session may not ask, it has no need to look at either.
+        listed_only = confidential or self.confinement is not None
+        elsewhere_is_asked = not here_only and (ollama.is_yours or not listed_only)
+        asked = ollama if ollama.locality is Locality.THIS_MACHINE or elsewhere_is_asked else None
         await self.local_import.wait()
         from backends.discovery import local_servers
 

@@ -57,7 +57,7 @@ class FakeWorld:
             configured_right=str(self.right.spec) if self.right else None,
             usual_left="off",
             find_servers_here=self.find_servers,
-            find_servers=self.find_servers,
+            find_servers=self.find_servers_anywhere,
             known_claude_models=lambda: [ModelInfo(parse("claude:claude-opus-5-5"), Locality.CLOUD)],
             key_state=self.key_state,
             keep_key=self.keep_key,
@@ -99,6 +99,9 @@ class FakeWorld:
     def open_address(self, address: str) -> bool:
         self.opened.append(address)
         return True
+
+    async def find_servers_anywhere(self, _confidential: bool) -> Sequence[FoundServer]:
+        return await self.find_servers()
 
     async def key_state(self) -> KeyState:
         return self.key

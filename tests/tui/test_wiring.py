@@ -128,7 +128,7 @@ async def test_probes_of_the_app_stand_in_the_ledger(tmp_path: Path) -> None:
     services = world.services(Start())
     try:
         library = await services.open_library(True, print)  # noqa: FBT003 - a callable's argument has no name
-        await services.find_servers()
+        await services.find_servers(False)  # noqa: FBT003 - a callable's argument has no name
         talk = library.start({})
         assert library.requests(talk).page(0, 10) == []
         recorded = library._store.reader.requests()
@@ -148,6 +148,22 @@ async def test_a_look_that_nobody_asked_for_stays_on_this_machine(tmp_path: Path
     try:
         library = await services.open_library(True, print)  # noqa: FBT003 - a callable's argument has no name
         await services.find_servers_here()
+        assert {line.host for line in library._store.reader.requests()} == {"127.0.0.1"}
+    finally:
+        world.close_now()
+
+
+async def test_the_list_of_models_in_a_confidential_session_leaves_hosts_alone_that_are_not_listed(
+    tmp_path: Path,
+) -> None:
+    """An https address of a network is allowed in ordinary sessions without being listed."""
+    elsewhere = wiring(tmp_path, ollama_url="https://192.168.255.254:11434")
+    assert elsewhere.ollama_address.locality is NETWORK
+    world = World(elsewhere, keep=True)
+    services = world.services(Start())
+    try:
+        library = await services.open_library(True, print)  # noqa: FBT003 - a callable's argument has no name
+        await services.find_servers(True)  # noqa: FBT003 - likewise
         assert {line.host for line in library._store.reader.requests()} == {"127.0.0.1"}
     finally:
         world.close_now()
