@@ -326,6 +326,7 @@ def _add_import(actions: Commands) -> None:
     parser.add_argument(
         "--confidential",
         action="store_true",
+        dest=f"{_OF_COMMAND}confidential",
         help="all that comes in is confidential, for good; without it, what is confidential in the file is left out",
     )
     _add_json(parser)

@@ -131,4 +131,5 @@ def test_a_confidential_session_comes_in_only_when_that_is_said(
     assert refused.code == ExitCode.INCOMPLETE
     assert refused.out.startswith("0 sessions")
     assert "--confidential" in refused.err
-    assert (taken.code, again.out) == (ExitCode.OK, file.read_text())
+    assert taken.code == ExitCode.OK, taken.err
+    assert (again.code, again.out) == (ExitCode.OK, file.read_text())
