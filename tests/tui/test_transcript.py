@@ -639,3 +639,41 @@ async def test_a_new_width_or_theme_touches_only_what_is_in_view() -> None:
         view.end_find()
         await pilot.pause()
         assert view.laid_out == before
+
+
+THREE = turn(
+    1,
+    "Which?",
+    reply(11, 1, Side.LEFT, "only left"),
+    reply(12, 1, Side.RIGHT, "first right"),
+    reply(13, 1, Side.RIGHT, "second right", variant=2),
+    reply(14, 1, Side.RIGHT, "third right", variant=3),
+)
+
+
+async def test_earlier_answers_are_shown_and_copied_one_by_one() -> None:
+    async with shown([THREE]) as (app, _, pilot):
+        assert "third right" in screen_lines(app)
+        assert "\u2039 3/3 \u203a" in screen_lines(app)
+        await pilot.press("comma")
+        await pilot.pause()
+        assert "second right" in screen_lines(app)
+        assert "\u2039 2/3 \u203a" in screen_lines(app)
+        assert "third right" not in screen_lines(app)
+        assert "only left" in screen_lines(app)
+        await pilot.press("comma", "comma", "2", "y")
+        await until(lambda: app.posted(Transcript.CopyRequested))
+        assert app.posted(Transcript.CopyRequested)[-1].text == "first right"
+        await pilot.press("full_stop", "full_stop", "full_stop")
+        await pilot.pause()
+        assert "third right" in screen_lines(app)
+
+
+async def test_a_retry_is_shown_though_an_earlier_answer_was() -> None:
+    async with shown([THREE]) as (app, view, pilot):
+        await pilot.press("comma")
+        view.add_variant(
+            replace(THREE, replies=(*THREE.replies, reply(15, 1, Side.RIGHT, outcome=Outcome.OPEN, variant=4)))
+        )
+        view.feed(15, "fourth right")
+        await until(lambda: "fourth right" in screen_lines(app))

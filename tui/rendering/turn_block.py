@@ -65,10 +65,26 @@ class View(NamedTuple):
 
 
 class Folds(NamedTuple):
-    """What of a turn is unfolded."""
+    """What of a turn is unfolded, and which answers are shown of those that there are."""
 
     thinking: bool = False
     question: bool = False
+    left: int = 0
+    """The variant that is shown; 0 is the newest."""
+    right: int = 0
+
+    def variant(self, side: Side) -> int:
+        """Which variant of a side is shown."""
+        return self.left if side is Side.LEFT else self.right
+
+    def showing(self, side: Side, variant: int) -> Folds:
+        """The same with another variant of a side."""
+        return self._replace(left=variant) if side is Side.LEFT else self._replace(right=variant)
+
+    def shown(self, turn: Turn, side: Side) -> Reply | None:
+        """The answer that is shown."""
+        wanted = self.variant(side)
+        return next((each for each in turn.variants(side) if each.variant == wanted), turn.latest(side))
 
 
 @dataclass(slots=True)
@@ -140,9 +156,12 @@ class TurnBlock:
                 self._answers[side] = self._answer(side)
 
     def fold(self, folds: Folds) -> None:
-        """Show or fold parts; words that are laid out already stay as they are."""
-        self._folds = folds
+        """Show or fold parts, or other variants; words that are laid out already stay as they are."""
+        before, self._folds = self._folds, folds
         self.question = _question(self.turn, self._view, unfolded=folds.question)
+        for side in self._answers:
+            if before.variant(side) != folds.variant(side):
+                self._answers[side] = self._answer(side)
         self._lay_out_around_words()
 
     def offer_retry(self, *, offered: bool) -> None:
@@ -298,7 +317,7 @@ class TurnBlock:
         return row + place.at
 
     def _answer(self, side: Side, grown: Sequence[Line] | None = None) -> Answer:
-        reply = self.turn.latest(side)
+        reply = self._folds.shown(self.turn, side)
         width = self._layout.columns[side].width
         if reply is None:
             return not_asked()
@@ -316,7 +335,7 @@ class TurnBlock:
         )
 
     def _label(self, side: Side) -> Line:
-        reply = self.turn.latest(side)
+        reply = self._folds.shown(self.turn, side)
         return label(reply, short_spec(reply.model)) if reply is not None else words(f"{side.value} side", FAINT)
 
 

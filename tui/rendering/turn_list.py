@@ -145,6 +145,12 @@ class TurnList:
         ]
         return replace(turn, replies=tuple(replies))
 
+    def turn_as_shown(self, index: int) -> Turn:
+        """The same, without the answers that are newer than the shown ones."""
+        turn, folds = self.turn_so_far(index), self.folds(index)
+        newest = {side: shown.variant for side in Side if (shown := folds.shown(turn, side)) is not None}
+        return replace(turn, replies=tuple(each for each in turn.replies if each.variant <= newest[each.side]))
+
     def turns_of_this_run(self) -> list[Turn]:
         """Turns that may be ahead of the source, with all that has arrived."""
         indexes = [self.index_of(turn_id) for turn_id in self._own]

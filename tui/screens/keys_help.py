@@ -43,6 +43,12 @@ _KEY_WORDS = {
     "right_square_bracket": "]",
     "equals_sign": "=",
     "minus": "-",
+    "comma": ",",
+    "full_stop": ".",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
 }
 
 

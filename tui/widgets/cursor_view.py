@@ -210,7 +210,7 @@ class CursorView(FindingView):
         index = self._turns.index_of(self.cursor.turn_id) if self.cursor is not None else None
         if self.cursor is None or index is None:
             return None
-        turn = self._turns.turn_so_far(index)
+        turn = self._turns.turn_as_shown(index)
         reply = turn.latest(self.cursor.side)
         if reply is None or not reply.text:
             return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import ClassVar
 
 from textual import events
@@ -50,6 +51,10 @@ class Transcript(CursorView):
         Binding("t", "thinking", "Show or fold thinking", show=False, id="transcript.thinking"),
         Binding("o", "whole_question", "Open or fold long questions", show=False, id="transcript.whole_question"),
         Binding("l", "screen.act('links')", "Open a link of the answer", show=False, id="transcript.links"),
+        Binding(
+            "comma", "variant(-1)", "Earlier answer, where there are several", show=False, id="transcript.earlier"
+        ),
+        Binding("full_stop", "variant(1)", "Later answer", show=False, id="transcript.later"),
         Binding("y", "copy", "Copy the answer or the selection", show=False, id="transcript.copy"),
         Binding(
             "c", "copy_code", "Copy a code block; again for the one before", show=False, id="transcript.copy_code"
@@ -117,7 +122,13 @@ class Transcript(CursorView):
 
     def add_variant(self, turn: Turn) -> None:
         """Show a retry: the latest variant of a side is an open reply now."""
-        self._changed(lambda: self._turns.add(turn), self._index_of(turn))
+
+        def add() -> None:
+            for index in self._index_of(turn):
+                self._turns.unfold(index, self._turns.folds(index)._replace(left=0, right=0))
+            self._turns.add(turn)
+
+        self._changed(add, self._index_of(turn))
         self._wake()
 
     def feed(self, reply_id: int, text: str, thinking: bool = False) -> None:
@@ -215,6 +226,25 @@ class Transcript(CursorView):
         shown = any(self._turns.folds(index).question for index in self._port.turns_in_view)
         self._fold(lambda index: self._turns.folds(index)._replace(question=not shown))
 
+    def action_variant(self, step: int) -> None:
+        """Show another answer to the question that is meant: on the side that is meant, else on both."""
+        turn_id = self.meant_turn
+        index = None if turn_id is None else self._turns.index_of(turn_id)
+        if index is None:
+            return
+        turn, before = self._turns.turn(index), self._turns.folds(index)
+        sides = [self.cursor.side] if self.cursor is not None else self._copied_sides()
+        folds = before
+        for side in sides:
+            numbers, shown = [each.variant for each in turn.variants(side)], folds.shown(turn, side)
+            if shown is not None:
+                at = max(0, min(numbers.index(shown.variant) + step, len(numbers) - 1))
+                folds = folds.showing(side, numbers[at] if at + 1 < len(numbers) else 0)
+        if folds != before:
+            self._extent = None
+            self._changed(partial(self._turns.unfold, index, folds), [index])
+            self.recount(turn.id)
+
     def _fold(self, folds: Callable[[int], Folds]) -> None:
         turns = self._port.turns_in_view
 
@@ -250,7 +280,7 @@ class Transcript(CursorView):
             self.post_message(self.CopyRequested(*copied))
 
     def _newest_turns(self) -> Iterator[Turn]:
-        return (self._turns.turn_so_far(index) for index in reversed(self._port.turns_in_view))
+        return (self._turns.turn_as_shown(index) for index in reversed(self._port.turns_in_view))
 
     def _copied_sides(self) -> list[Side]:
         return [self._picked] if self._picked is not None else list(self._turns.view.layout.columns)
