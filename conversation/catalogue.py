@@ -12,12 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from storage import Hit, Place, SessionSummary, Turn
 from storage.forks import Kin
 from storage.session_filter import SessionFilter, parse
 from storage.store import Store
 from storage.thread import StoreThread
+
+if TYPE_CHECKING:
+    from storage.carry.batches import Batch
+    from storage.carry.importing import Import
 
 LONGEST_TITLE = 200
 """Characters; a title is a line."""
@@ -105,6 +110,23 @@ class Catalogue:
     def kin(self, session_id: str) -> tuple[Kin | None, Sequence[Kin]]:
         """The session that this one was forked from, and those that were forked from it."""
         return self._store.reader.forked_from(session_id), self._store.reader.forks(session_id)
+
+    # Importing
+
+    def new_import(self) -> Import:
+        """An import into these sessions; where they are confidential, so is all that comes in."""
+        from storage.carry.importing import Import
+
+        return Import(confidential=self._now() if self._all.confidential else None)
+
+    async def put(self, importing: Import, batch: Batch) -> None:
+        """Store a batch of it, between other changes. Raises `StoreError`."""
+        await self._store.run(importing.put, batch)
+
+    async def give_up(self, importing: Import) -> None:
+        """Take back the session that is half in; those before it stay. Raises `StoreError`."""
+        while await self._store.run(importing.give_up):
+            pass
 
     # Changing; each raises `StoreError`, `NotFound` where the session was deleted for good meanwhile
 

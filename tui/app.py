@@ -193,6 +193,17 @@ class DuologueApp(App[int]):
         if words := await export_choice.export_session(self, catalogue, session_id, wanted):
             self._chat.say(words)
 
+    def action_import(self, path: str = "") -> None:
+        """Read conversations out of a file."""
+        if self._switching is not None:
+            self._do(self._import(self._switching, path), "import")
+
+    async def _import(self, switching: Switching, path: str) -> None:
+        from tui.import_choice import import_file
+
+        if words := await import_file(self, switching.library.catalogue, path):
+            self._chat.say(words)
+
     def action_copy_out(self) -> None:
         """Let out what was copied inside the program."""
         from tui import clipboard
@@ -298,7 +309,7 @@ class DuologueApp(App[int]):
         method = getattr(self, f"action_{name}", None) if name in _APP_ACTIONS else None
         if method is None:
             return False
-        if argument and name in ("new_session", "models", "export"):
+        if argument and name in ("new_session", "models", "export", "import"):
             method(argument)
         else:
             method()
@@ -509,6 +520,6 @@ class DuologueApp(App[int]):
 _APP_ACTIONS = frozenset(
     {
         *("new_session", "sessions", "search", "confidential", "key", "help", "leave"),
-        *("models", "model_left", "model_right", "demo", "copy_out", "links", "export"),
+        *("models", "model_left", "model_right", "demo", "copy_out", "links", "export", "import"),
     }
 )

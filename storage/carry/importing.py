@@ -54,7 +54,8 @@ class Import:
     def __init__(self, *, confidential: datetime | None = None) -> None:
         """`confidential`: all that comes in is confidential, at the latest since then.
 
-        None: sessions that are confidential in the file are left out, because this store is not theirs.
+        None: sessions that are confidential in the file are left out, because this store is not theirs; in a vault
+        they are not, and all that comes in is so.
         """
         self.summary = Summary()
         self._confidential = confidential
@@ -114,11 +115,12 @@ class Import:
 
     def _begin(self, store: Store, whole: WholeSession) -> None:
         session = whole.session
-        if session.confidential and self._confidential is None:
+        since = self._confidential or (session.updated if store.is_vault else None)
+        if session.confidential and since is None:
             self._report(Problem(f"session {session.id}", _CONFIDENTIAL))
             return
-        if self._confidential is not None and not session.confidential:
-            session = replace(session, confidential_since=self._confidential)
+        if since is not None and not session.confidential:
+            session = replace(session, confidential_since=since)
             whole = replace(whole, session=session)
         stored = store.last_position(session.id)
         half = store.is_half_session(session.id)
