@@ -276,21 +276,29 @@ def _add_sessions(commands: Commands) -> None:
     parser = _command_parser(commands, "sessions", "list, read and keep in order what was saved")
     actions = parser.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser, required=True)
     listing = _command_parser(actions, "list", "list saved sessions, last used first", _FILTER_EXAMPLES)
-    listing.add_argument("filter", metavar="FILTER", nargs="*", help="words, and filters such as tag:law")
+    listing.add_argument(
+        "filter", metavar="FILTER", nargs="*", help='words, and filters such as tag:law; "-" reads standard input'
+    )
     listing.add_argument("--limit", type=_positive, default=50, metavar="N", help="at most N sessions (50)")
     _add_json(listing)
+    _add_confidential(listing, "list")
     showing = _command_parser(actions, "show", "print a saved session, both sides")
     showing.add_argument("id", metavar="ID", help="the beginning of its id is enough")
     _add_json(showing)
+    _add_confidential(showing, "look among")
     renaming = _command_parser(actions, "rename", "give a session another title")
     renaming.add_argument("id", metavar="ID")
-    renaming.add_argument("title", metavar="TITLE", nargs="+")
+    renaming.add_argument("title", metavar="TITLE", nargs="+", help='"-" reads standard input')
+    _add_confidential(renaming, "look among")
     tagging = _command_parser(actions, "tag", "add tags to a session, or remove them")
     tagging.add_argument("id", metavar="ID")
-    tagging.add_argument("tags", metavar="TAG", nargs="+")
+    tagging.add_argument("tags", metavar="TAG", nargs="+", help='"-" reads standard input')
     tagging.add_argument("--remove", action="store_true", help="remove these tags")
+    _add_confidential(tagging, "look among")
     for name, summary in _SESSION_CHANGES.items():
-        _command_parser(actions, name, summary).add_argument("ids", metavar="ID", nargs="+")
+        changing = _command_parser(actions, name, summary)
+        changing.add_argument("ids", metavar="ID", nargs="+")
+        _add_confidential(changing, "look among")
     _add_export(actions)
     _add_import(actions)
     emptying = _command_parser(actions, "empty-bin", "delete for good what is in the bin")
@@ -344,14 +352,14 @@ _SESSION_CHANGES = {
 
 def _add_search(commands: Commands) -> None:
     parser = _command_parser(commands, "search", "find words in saved sessions", _SEARCH_EXAMPLES)
-    parser.add_argument("query", metavar="QUERY", nargs="+", help="the words to look for")
+    parser.add_argument("query", metavar="QUERY", nargs="+", help='the words to look for; "-" reads standard input')
     parser.add_argument("--limit", type=_positive, default=50, metavar="N", help="at most N places (50)")
     parser.add_argument("--thinking", action="store_true", help="look into what models thought, too")
     parser.add_argument(
         "--confidential",
         action="store_true",
         dest=f"{_OF_COMMAND}confidential",
-        help="look into confidential sessions, too",
+        help="look into confidential sessions, too; the words are then read from standard input",
     )
     _add_json(parser)
 
@@ -367,6 +375,7 @@ def _add_ledger(commands: Commands) -> None:
         "--limit", type=_positive, default=50, metavar="N", help="at most N requests (50), the newest"
     )
     _add_json(parser)
+    _add_confidential(parser, "say it of")
 
 
 def _add_backup(commands: Commands) -> None:
@@ -395,6 +404,15 @@ def _add_doctor(commands: Commands) -> None:
 def _add_completion(commands: Commands) -> None:
     parser = _command_parser(commands, "completion", "print what makes your shell complete commands", _COMPLETION)
     parser.add_argument("shell", choices=("bash", "zsh", "fish"))
+
+
+def _add_confidential(parser: argparse.ArgumentParser, does: str) -> None:
+    parser.add_argument(
+        "--confidential",
+        action="store_true",
+        dest=f"{_OF_COMMAND}confidential",
+        help=f"{does} confidential sessions, in a process without a network; words are then read from standard input",
+    )
 
 
 def _positive(text: str) -> int:

@@ -62,6 +62,10 @@ def _run(arguments: Namespace, confined: Confined | None, *, own: bool) -> int:
     from tui.wiring import Wiring
 
     try:
+        if arguments.command is not None:
+            from tui.commands.words import check_words_are_piped
+
+            check_words_are_piped(arguments)
         configured = settings.load(handed_over=None if confined is None else confined.orders.settings)
         if own and confined is None and getattr(arguments, "confidential", False):
             _become_confidential(arguments, configured)
@@ -87,10 +91,6 @@ def _become_confidential(arguments: Namespace, configured: Settings) -> NoReturn
     from tui.confinement.reexec import NotRestarted
     from tui.restart import restart_confidential, stored_specs
 
-    if arguments.command == "ask":
-        from tui.commands.ask import check_prompt_is_piped
-
-        check_prompt_is_piped(arguments.prompt)
     named = [getattr(arguments, side, None) for side in ("left", "right")]
     try:
         restart_confidential(configured, sys.argv[1:], [*named, *stored_specs(configured.database)])
@@ -139,9 +139,10 @@ def _command(arguments: Namespace, wiring: Wiring, output: Output) -> ExitCode:
             return _sessions(arguments, wiring, output)
         case "search":
             from tui.commands import search
+            from tui.commands.words import read_words
 
             wanted = search.Wanted(
-                query=" ".join(arguments.query),
+                query=" ".join(read_words(arguments.query)),
                 limit=arguments.limit,
                 thinking=arguments.thinking,
                 confidential=arguments.confidential,
@@ -175,18 +176,21 @@ def _command(arguments: Namespace, wiring: Wiring, output: Output) -> ExitCode:
 
 def _sessions(arguments: Namespace, wiring: Wiring, output: Output) -> ExitCode:
     from tui.commands import session_changes, sessions
+    from tui.commands.words import read_words
 
     match arguments.action:
         case "list":
             return sessions.list_all(
-                wiring, output, " ".join(arguments.filter), limit=arguments.limit, as_json=arguments.json
+                wiring, output, " ".join(read_words(arguments.filter)), limit=arguments.limit, as_json=arguments.json
             )
         case "show":
             return sessions.show(wiring, output, arguments.id, as_json=arguments.json)
         case "rename":
-            return session_changes.rename(wiring, output, arguments.id, " ".join(arguments.title))
+            return session_changes.rename(wiring, output, arguments.id, " ".join(read_words(arguments.title)))
         case "tag":
-            return session_changes.tag(wiring, output, arguments.id, arguments.tags, remove=arguments.remove)
+            return session_changes.tag(
+                wiring, output, arguments.id, read_words(arguments.tags), remove=arguments.remove
+            )
         case "star" | "unstar":
             return session_changes.star(wiring, output, arguments.ids, starred=arguments.action == "star")
         case "archive" | "unarchive":

@@ -156,3 +156,11 @@ def test_an_empty_ledger_and_an_unknown_session(program: Program) -> None:
     assert empty.code == ExitCode.OK
     assert unknown.code != ExitCode.OK
     assert not program.data.exists()
+
+
+def test_ledger_of_a_confidential_session_is_told_by_a_confidential_process(program: Program, store: Store) -> None:
+    session = a_session(store)
+    store.mark_confidential(session, BORN)
+    asked(store, session)
+    ended = program.run("ledger", session[:12], "--confidential")
+    assert ended.out.splitlines()[-1] == "0 bytes left this machine; 1 request, to 127.0.0.1:11434."

@@ -70,10 +70,40 @@ def test_confidential_sessions_and_thoughts_are_found_when_asked_for(program: Pr
     asked(store, "A secret", "Whispered.", confidential=True)
 
     assert program.run("search", "whispered").code == ExitCode.INCOMPLETE
-    ended = program.run("search", "whispered", "--confidential")
+    ended = program.run("search", "-", "--confidential", piped=b"whispered")
     assert "CONFIDENTIAL  turn 1, left: Whispered." in ended.out
-    assert program.run("search", "hidden", "--confidential").code == ExitCode.INCOMPLETE
-    assert "a hidden thought" in program.run("search", "hidden", "--confidential", "--thinking").out
+    assert program.run("search", "-", "--confidential", piped=b"hidden").code == ExitCode.INCOMPLETE
+    assert "a hidden thought" in program.run("search", "-", "--confidential", "--thinking", piped=b"hidden").out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("search", "whispered"),
+        ("sessions", "list", "whispered"),
+        ("sessions", "rename", "01J", "whispered"),
+        ("sessions", "tag", "01J", "whispered"),
+        ("ask", "whispered"),
+    ],
+)
+def test_words_of_confidential_sessions_are_not_taken_from_the_command_line(
+    program: Program, command: tuple[str, ...]
+) -> None:
+    ended = program.run(*command, "--confidential")
+    assert ended.code == ExitCode.USAGE
+    assert "is not taken from the command line: other users of this machine" in ended.err
+    assert f"duologue {' '.join(command[:2]) if command[0] == 'sessions' else command[0]} --confidential" in ended.err
+    assert "whispered" not in ended.err
+    assert not program.data.exists()
+
+
+def test_a_confidential_session_is_renamed_and_tagged_from_standard_input(program: Program, store: Store) -> None:
+    session = asked(store, "A secret", "Whispered.", confidential=True)
+    renamed = program.run("sessions", "rename", session[:12], "-", "--confidential", piped=b"Other words\n")
+    tagged = program.run("sessions", "tag", session[:12], "-", "--confidential", piped=b"law\nlease")
+    assert (renamed.code, tagged.code) == (ExitCode.OK, ExitCode.OK), renamed.err + tagged.err
+    assert store.session(session).title == "Other words"
+    assert sorted(store.summary(session).tags) == ["law", "lease"]
 
 
 def test_document_says_where_the_words_are(program: Program, store: Store) -> None:

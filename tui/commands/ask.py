@@ -25,7 +25,8 @@ from storage.thread import StoreThread
 from tui.commands.live_answers import AnswersInTurn, Shown, StatusLine, failures
 from tui.commands.output import Output, reply_document, say
 from tui.commands.prompt_input import STDIN, read_prompt
-from tui.exit_codes import ExitCode, UsageError
+from tui.commands.words import not_from_arguments
+from tui.exit_codes import ExitCode
 from tui.settings import SettingsError
 from tui.wiring import Wiring
 
@@ -35,10 +36,6 @@ OFF = "off"
 _NO_MODEL = (
     "There is no model to ask. Name one with --left or --right (`duologue models list` shows what is here), "
     "or use --demo."
-)
-_ARGUMENT_REFUSED = (
-    "A confidential prompt is not taken from the command line: other users of this machine can read it there, and "
-    "your shell keeps it. Pipe it in: duologue ask --confidential - < prompt.txt"
 )
 _ENDING_SIGNALS = {
     signal.SIGTERM: ExitCode.TERMINATED,
@@ -77,16 +74,8 @@ def run(wiring: Wiring, question: Question, output: Output) -> ExitCode:
 
     Raises `UsageError`, `SettingsError`, `SpecError`, `AddressRefused`, `NothingToAsk`, `StoreError`, `OutputLost`.
     """
-    if question.confidential:
-        check_prompt_is_piped(question.prompt)
     prompt = read_prompt(question.prompt)
     return asyncio.run(_Asking(wiring, question, output).run(prompt))
-
-
-def check_prompt_is_piped(prompt: str | None) -> None:
-    """A confidential prompt comes through standard input only. Raises `UsageError`."""
-    if prompt not in (None, STDIN):
-        raise UsageError(_ARGUMENT_REFUSED)
 
 
 class _Asking:
@@ -174,7 +163,7 @@ class _Asking:
 
     async def _resumed(self, library: Library, session: Session) -> Conversation:
         if session.confidential and self._question.prompt not in (None, STDIN):
-            raise UsageError(_ARGUMENT_REFUSED)
+            raise not_from_arguments("ask")
         conversation = await library.resume(session.id)
         if self._question.confidential:
             await conversation.make_confidential()

@@ -37,6 +37,11 @@ def read_prompt(argument: str | None) -> str:
     return _not_empty("\n\n".join(parts))
 
 
+def piped_text() -> str:
+    """What standard input holds, even where that is a terminal. Raises `UsageError`."""
+    return _piped(even_from_a_terminal=True) or ""
+
+
 def _not_empty(prompt: str | None) -> str:
     if prompt is None or not prompt.strip():
         raise UsageError(_EMPTY)
