@@ -24,6 +24,8 @@ TABLES = {
     "attachments": "Files that went with a question.",
     "votes": "Which answer of a turn was the better one.",
     "tags": "Words that sessions were tagged with.",
+    "arrivals": "Of a vault: sessions that were moved into it and whose originals are not erased yet.",
+    "erasing": "One row: whether the write-ahead log may still hold what was deleted.",
 }
 COLUMNS = {
     "archived_at": "when it was put away, or NULL",
@@ -46,7 +48,7 @@ COLUMNS = {
     "created": "when it began",
     "deleted_at": "since when it is in the bin, or NULL",
     "detail": "how the request ended, in words",
-    "digest": "what the server says identifies the model's file, or NULL",
+    "digest": "what identifies the content: of the model's file as the server says, of a session as it was moved",
     "draft": "what stood in the prompt box and was not sent",
     "ended": "when the answer ended, or NULL",
     "error": "why it failed, in a sentence, or NULL",
@@ -76,6 +78,7 @@ COLUMNS = {
     "parent_id": "the session that it was forked from, or NULL",
     "parent_turn_id": "the turn that it was forked at, or NULL",
     "peer": "the address on the other end of the connected socket, or NULL",
+    "pending": "1 until the log has been emptied",
     "port": "where the request went",
     "preferred": "1 if the vote on its turn went to this side",
     "prompt": "the question",

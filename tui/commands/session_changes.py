@@ -89,10 +89,12 @@ def empty_bin(wiring: Wiring, output: Output, *, agreed: bool, ask: Callable[[st
             output.aside("Nothing was deleted.")
             return ExitCode.OK
         gone = store.empty_bin(until)
-        while store.index_step():
-            pass  # the index still holds their words
-        store.save_room()
+        erased = store.finish_erasing()
     output.line(f"{plural(gone, 'session')} deleted for good.")
+    if not erased:
+        output.aside(
+            "Another duologue is reading; the last traces go when it has ended and the program starts again."
+        )
     return ExitCode.OK
 
 
