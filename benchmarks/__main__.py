@@ -24,6 +24,7 @@ from benchmarks import (
     measure_echo,
     measure_flush,
     measure_history,
+    measure_library,
     measure_search,
     measure_stall,
     measure_start,
@@ -101,6 +102,7 @@ PARTS: dict[str, Part] = {
     "stop": lambda workspace, sizes: measure_stop.measure(workspace, runs=sizes.stops),
     "history": lambda workspace, sizes: measure_history.measure(workspace, sizes.history, runs=sizes.history_runs),
     "search": lambda workspace, sizes: measure_search.measure(workspace, sizes.searched),
+    "library": lambda workspace, sizes: measure_library.measure(workspace, sizes.searched),
     "door": lambda _, sizes: measure_door.measure(sizes.requests),
     "flush": lambda _, sizes: measure_flush.measure(sizes.flush),
 }

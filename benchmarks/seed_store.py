@@ -24,11 +24,22 @@ _LENGTHS = (120, 300, 700, 1_500)
 _Value = str | int | None
 
 
-def seed(data_directory: Path, turns: int, *, left: str, right: str) -> None:
-    """Make a database in an empty data directory that holds one session of so many turns, both sides answered."""
+def seed(data_directory: Path, turns: int, *, left: str, right: str, sessions: int = 1) -> None:
+    """Make a database in an empty data directory that holds so many turns, both sides answered.
+
+    They are in one session, or spread evenly over several.
+    """
     path = data_directory / FILE_NAME
     store = Store.open(path)
-    session = store.create_session(left=left, right=right, created=_BEGIN, title=TITLE)
+    made = [
+        store.create_session(
+            left=left,
+            right=right,
+            created=_BEGIN + timedelta(minutes=number),
+            title=f"{TITLE} {number + 1}" if number else TITLE,
+        ).id
+        for number in range(sessions)
+    ]
     store.close()
     answers = [document("mixed", length)[:length] for length in _LENGTHS]
     database = sqlite3.connect(path, isolation_level=None)
@@ -36,7 +47,7 @@ def seed(data_directory: Path, turns: int, *, left: str, right: str) -> None:
         database.execute("BEGIN")
         database.executemany(
             "INSERT INTO turns (id, session_id, seq, prompt, prompt_chars, asked) VALUES (?, ?, ?, ?, ?, ?)",
-            _turns(session.id, turns),
+            _turns(made, turns),
         )
         database.executemany(
             "INSERT INTO replies (turn_id, side, variant, model, outcome, started, ended, text, text_chars, locality,"
@@ -49,10 +60,11 @@ def seed(data_directory: Path, turns: int, *, left: str, right: str) -> None:
         database.close()
 
 
-def _turns(session: str, count: int) -> Iterator[tuple[_Value, ...]]:
+def _turns(sessions: list[str], count: int) -> Iterator[tuple[_Value, ...]]:
     for number in range(1, count + 1):
+        place, at = divmod(number - 1, len(sessions))
         prompt = f"Question {number}: what does the contract say about the garden, and by when?"
-        yield number, session, number, prompt, len(prompt), _time(number)
+        yield number, sessions[at], place + 1, prompt, len(prompt), _time(number)
 
 
 def _replies(count: int, answers: list[str], models: dict[str, str]) -> Iterator[tuple[_Value, ...]]:

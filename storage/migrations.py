@@ -463,6 +463,14 @@ def _owned_by(table: str, column: str, parent: str) -> ForeignKey:
     return ForeignKey(table, column, parent, "id", on_delete="CASCADE")
 
 
+def _unhappy_replies(schema: Schema) -> None:
+    # Answers that did not end well are few; without this, to find the sessions that have one reads all answers.
+    schema.conn.execute(
+        "CREATE INDEX replies_unhappy ON replies (turn_id, outcome)"
+        " WHERE outcome IN ('stopped', 'failed', 'interrupted')"
+    )
+
+
 STEPS: tuple[Step, ...] = (
     _conversations,
     _parts,
@@ -473,6 +481,7 @@ STEPS: tuple[Step, ...] = (
     _ledger_says_more,
     _library,
     _vault,
+    _unhappy_replies,
 )
 """In order; the n-th makes version n."""
 

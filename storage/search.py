@@ -54,9 +54,10 @@ WHERE w.search_words MATCH ? AND s.deleted_at IS NULL{conditions}
 ORDER BY w.rowid DESC LIMIT ?
 """
 _SAYING = """
-SELECT t.session_id, w.rowid AS doc
-FROM search_words w CROSS JOIN turns t ON t.id = w.rowid / 4096
-WHERE w.search_words MATCH ? ORDER BY w.rowid DESC LIMIT ?
+SELECT t.session_id, max(w.doc) AS doc
+FROM (SELECT rowid AS doc FROM search_words WHERE search_words MATCH ? ORDER BY rowid DESC LIMIT ?) w
+CROSS JOIN turns t ON t.id = w.doc / 4096
+GROUP BY t.session_id ORDER BY doc DESC
 """
 _TURN = """
 SELECT t.session_id, t.seq, t.asked, t.prompt, t.note, s.title, s.confidential_since IS NOT NULL AS confidential
@@ -130,10 +131,7 @@ class SearchTable:
         if not wanted.choices:
             return {}
         found = self._db.rows(_SAYING, (f"text : {wanted.expression}", MOST_PLACES))
-        sessions = dict[str, int]()
-        for row in found:
-            sessions.setdefault(row["session_id"], row["doc"])
-        return sessions
+        return {row["session_id"]: row["doc"] for row in found}
 
     def hit(self, document: int, query: str) -> Hit | None:
         """What stands at a place that `sessions_saying` told; None if it went meanwhile."""

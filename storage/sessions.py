@@ -42,7 +42,11 @@ _SHELVES = {
     "archive": "s.deleted_at IS NULL AND s.archived_at IS NOT NULL",
     "bin": "s.deleted_at IS NOT NULL",
 }
-_REPLY_OF = "EXISTS (SELECT 1 FROM turns t JOIN replies r ON r.turn_id = t.id WHERE t.session_id = s.id AND {})"
+# From the few such answers to their sessions, not from each session through all its answers.
+_UNHAPPY = (
+    "s.id IN (SELECT t.session_id FROM replies r CROSS JOIN turns t ON t.id = r.turn_id"
+    " WHERE r.outcome IN ('stopped', 'failed', 'interrupted'))"
+)
 _TURN_OF = "EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.id AND {})"
 
 
@@ -217,7 +221,7 @@ def _conditions(wanted: SessionFilter, said_in: Collection[str]) -> tuple[str, l
     if wanted.imported:
         must("s.origin <> ''")
     if wanted.unfinished:
-        must(_REPLY_OF.format("r.outcome IN ('stopped', 'failed', 'interrupted')"))
+        must(_UNHAPPY)
     if wanted.attachment:
         must(_TURN_OF.format("EXISTS (SELECT 1 FROM attachments a WHERE a.turn_id = t.id)"))
     if wanted.note:

@@ -213,3 +213,10 @@ def test_ten_thousand_turns_have_their_sizes() -> None:
         assert [store.turn_index(session.id, turn_id) for turn_id in (1, 5_000, 10_001)] == [0, 4_999, None]
         assert store.turn_index("another", 1) is None
         assert later(0) == NOON
+
+
+def test_sessions_with_an_unfinished_answer_are_found_from_those_answers() -> None:
+    store, _, _ = grown(3)
+    with closing(store):
+        details = plan(store, lambda: store.count_sessions(SessionFilter(unfinished=True)))
+    assert any("COVERING INDEX replies_unhappy" in detail for detail in details)

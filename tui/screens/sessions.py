@@ -182,13 +182,13 @@ class SessionsScreen(Screen[Opened | None]):
 
     def action_into_list(self, by: int) -> None:
         """Into the list, on from the row that is picked there."""
-        self._list.focus()
+        self.set_focus(self._list)  # at once: the next key may be there already
         self._list.cursor += by
 
     def action_to_line(self) -> None:
         """Back to the filter, behind its last word."""
         line = self._line
-        line.focus()
+        self.set_focus(line)
         line.cursor_position = len(line.value)
 
     def action_list_page(self, by: int) -> None:
