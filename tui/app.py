@@ -448,6 +448,8 @@ class DuologueApp(App[int]):
             await conversation.use(side, None if spec == "off" else self.services.connector(side, spec))
         finally:
             self._chat.sides_changed()
+        if self._switching is not None:
+            self._switching.say_what_is_out_of_reach(conversation)
         if self._chat.shows_first_run:
             await self._first_steps.say_what_is_missing()
 

@@ -6,17 +6,25 @@ import asyncio
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backends.address import display, locality_of
+from backends import Connector
 from backends.spec import DEFAULT_CLAUDE_MODEL
 from storage.errors import StoreError
-from tui.confinement.guard import Refusal
-from tui.restart import NOTHING, Carried, Restart, kept_from_restarting, restart_confidential, stored_specs
+from tui.refusals import hear_refusals
+from tui.restart import (
+    NOTHING,
+    Carried,
+    Restart,
+    kept_from_restarting,
+    restart_confidential,
+    stored_specs,
+    targets_of,
+)
 from tui.services import FoundServer, KeyState, Services, Start
 from tui.settings import set_textual_environment
 from tui.wiring import Wiring, load_conversations
@@ -116,43 +124,21 @@ class World:
             draft=self._carried.draft,
             level="" if self._wiring.confinement is None else self._wiring.confinement.level.value,
             hear_refusals=self.hear_refusals,
+            out_of_reach=self.out_of_reach,
             kept_from_restarting=self._kept_from_restarting if self._may_restart else None,
             restart=self._take_restart if self._may_restart else None,
         )
 
     def hear_refusals(self, tell: Callable[[str], None]) -> None:
         """From now on `tell` hears, in this event loop and once for each, of ways out that the guard refused."""
-        guard, loop, told = self._wiring.guard, asyncio.get_running_loop(), set[Refusal]()
-        if guard is None:
-            return
+        hear_refusals(self._wiring, tell, lambda: next(reversed(self._stores.values()), None))
 
-        def heard(refusal: Refusal) -> None:
-            # Whatever thread tried: it must neither wait nor touch the screen.
-            if refusal not in told:
-                told.add(refusal)
-                with suppress(RuntimeError):  # the loop has ended, and with it the screen
-                    loop.call_soon_threadsafe(self._write_down, refusal, tell)
-
-        guard.refused = heard
-
-    def _write_down(self, refusal: Refusal, tell: Callable[[str], None]) -> None:
-        from storage.store import Store
-
-        where = display(refusal.host, refusal.port) if refusal.port else refusal.host
-        tell(f"Refused: a part of the program tried to reach {where} unasked. Nothing was sent.")
-        if self._stores:
-            next(reversed(self._stores.values())).post(
-                Store.refuse_request,
-                session_id=None,
-                reply_id=None,
-                when=self._wiring.now(),
-                purpose="unasked",
-                host=refusal.host,
-                port=refusal.port,
-                locality=str(locality_of(refusal.host)),
-                level=self._wiring.level,
-                detail=refusal.event,
-            )
+    def out_of_reach(self, connector: Connector) -> str:
+        """See `Services.out_of_reach`."""
+        confinement, server = self._wiring.confinement, connector.server
+        if confinement is None or server is None or targets_of(server) & confinement.targets:
+            return ""
+        return server.display
 
     def _take_restart(self, asked: Restart) -> None:
         self.restart = replace(asked, offline=self._wiring.offline)

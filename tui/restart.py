@@ -6,6 +6,7 @@ The words that were typed go through memory only (`confinement.reexec`); on the 
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,6 +109,12 @@ def kept_from_restarting(settings: Settings, size: int) -> str:
     return "" if trial.level is not None else " ".join(trial.reasons)
 
 
+def other_start(session: str | None, side: Side, spec: str) -> str:
+    """The command that starts a confidential program which may reach a model that this one was not told of."""
+    words = ["duologue", "--confidential", *(["--session", session] if session else []), f"--{side}", spec]
+    return shlex.join(words)
+
+
 def orders(settings: Settings, specs: Iterable[str | None]) -> Orders:
     """What the barrier of the new process lets through, and what its settings are told."""
     from tui.confinement.broker import Target
@@ -115,7 +122,7 @@ def orders(settings: Settings, specs: Iterable[str | None]) -> Orders:
 
     reached = {Target(_LOOPBACK, port) for port in PORTS}
     for address in _addresses(settings, specs):
-        reached |= _targets(address)
+        reached |= targets_of(address)
     return Orders(
         targets=frozenset(reached),
         at_most=settings.confinement_at_most,
@@ -143,7 +150,8 @@ def _addresses(settings: Settings, specs: Iterable[str | None]) -> Iterable[Serv
             continue
 
 
-def _targets(address: ServerAddress) -> set[Target]:
+def targets_of(address: ServerAddress) -> set[Target]:
+    """Where the broker dials for a server; nothing for one that a confidential process may not reach."""
     from tui.confinement.broker import Target
 
     if address.host == "localhost":

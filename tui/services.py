@@ -106,6 +106,8 @@ class Services:
     """What stood in the prompt box of the process before this one."""
     hear_refusals: Callable[[Callable[[str], None]], None] = lambda _: None
     """Have a callable told, in words and in the app's thread, of ways out that were refused to some library."""
+    out_of_reach: Callable[[Connector], str] = lambda _: ""
+    """The address of a server that this process was not told of when it lost its network; "" for all others."""
     kept_from_restarting: Callable[[int], Awaitable[str]] | None = None
     """Why a session of so many bytes, kept in memory alone, cannot go along into that process; "" if it can."""
     restart: Callable[[Restart], None] | None = None

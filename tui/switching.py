@@ -17,7 +17,7 @@ from backends.spec import SpecError
 from conversation.errors import NothingToAsk
 from storage import Hit, Session, Side
 from storage.errors import NotFound, StoreError
-from tui.restart import Carried, Restart
+from tui.restart import Carried, Restart, other_start
 from tui.screens.chat import ChatScreen
 from tui.services import Services
 from tui.session_wishes import named
@@ -225,10 +225,24 @@ class Switching:
             self._chat.say(_ORDINARY)
             return False
         self._chat.open(self.library, conversation)
+        self.say_what_is_out_of_reach(conversation)
         if self._left is not None:
             left, self._left = self._left, None
             self._services.forget_library(left)
         return True
+
+    def say_what_is_out_of_reach(self, conversation: Conversation) -> None:
+        """Name the models whose servers a confidential process was not told of, and how to start one that is."""
+        if not self._services.level:
+            return
+        session = conversation.session.id if conversation.session is not None and self.library.kept else None
+        for side, connector in conversation.connectors.items():
+            if address := self._services.out_of_reach(connector):
+                spec = str(connector.spec)
+                self._chat.say(
+                    f"{spec} is out of reach: this program was not told of {address} when it gave up its network. "
+                    f"F5 chooses another model on this machine; or quit and start {other_start(session, side, spec)}"
+                )
 
     async def kept_from_restarting(self, conversation: Conversation) -> str:
         """Why this conversation cannot go on in a confidential process, in words; "" if it can, and for one that is

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from tests.backends.scripted_server import Received
 from tests.backends.scripted_server import Reply as ServerReply
 from tests.engine_fixture import need_the_wheel
 from tests.tui.hostile import HOSTILE
-from tests.tui.program import Ended, Program, end, json_of, wait_for_output
+from tests.tui.program import PROJECT, Ended, Program, end, json_of, wait_for_output
 from tui.exit_codes import ExitCode
 
 NOBODY = "openai:http://127.0.0.1:9#x"
@@ -360,3 +361,29 @@ async def test_slower_first_side_does_not_lose_the_second(bare: Program) -> None
 
     assert ended.code == ExitCode.OK
     assert ended.out.index("slow left\n") < ended.out.index("\n\nLocal (b, this machine):\nquick right\n")
+
+
+async def test_way_out_that_a_library_tries_unasked_is_refused_and_told(tmp_path: Path) -> None:
+    # What Python runs at its start stands for a library that reports home until it is stopped.
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "sitecustomize.py").write_text(
+        "import socket, threading, time\n"
+        "def report():\n"
+        "    for _ in range(2000):\n"
+        "        try:\n"
+        "            socket.getaddrinfo('telemetry\\x1b[31m.invalid', 443)\n"
+        "        except OSError:\n"
+        "            pass\n"
+        "        time.sleep(0.005)\n"
+        "threading.Thread(target=report, daemon=True).start()\n"
+    )
+    program = Program(tmp_path, PYTHONPATH=f"{PROJECT}{os.pathsep}{tmp_path / 'library'}")
+    async with ScriptedOpenAI().served() as server:
+        model = f"openai:{server.address.url}#x"
+        ended = await asyncio.to_thread(program.run, "ask", "--left", "off", "--right", model, "Hello?")
+
+    assert ended.code == ExitCode.OK, ended.err
+    assert ended.err.count("Refused: a part of the program tried to reach telemetry") == 1
+    assert "\x1b" not in ended.err
+    with closing(Store.open(program.data / "duologue.db", read_only=True)) as store:
+        assert [one.purpose for one in store.requests(None)].count("unasked") == 1

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.backends.openai_server import LLAMA, ScriptedOpenAI
+from tests.tui.confinement.confined import needs_linux
 from tests.tui.program import Program, json_of
 from tui.exit_codes import ExitCode
 
@@ -37,6 +38,22 @@ def test_report_is_one_document_with_the_same_words(program: Program) -> None:
     assert document["addresses"]["Ollama"] == "http://127.0.0.1:9 (OLLAMA_HOST), this machine"
     assert document["addresses"]["Claude"] == "https://api.anthropic.com:443 (default), cloud"
     assert set(document) >= {"terminal", "store", "engine", "local servers"}
+
+
+@needs_linux
+def test_level_of_a_confidential_process_is_told_with_what_keeps_a_stronger_one_away(program: Program) -> None:
+    program.configure("require_kernel = true")
+
+    strongest = json_of(program.run("doctor", "--json"))["confidential"]
+    weaker = json_of(program.run("doctor", "--json", DBUS_SESSION_BUS_ADDRESS="unix:abstract=/tmp/x"))["confidential"]
+    none = json_of(program.run("doctor", "--json", DUOLOGUE_CONFINEMENT="guard"))
+
+    assert strongest["level here"] == "kernel (namespace)"
+    assert strongest["require_kernel"].startswith("true")
+    assert weaker["level here"] == "kernel (seccomp)"
+    assert "abstract address" in weaker["no stronger level"]
+    assert [one["name"] for one in none["broken"]] == ["level here"]
+    assert "require_kernel = false" in none["confidential"]["level here"]
 
 
 def test_no_secret_is_in_the_report(program: Program) -> None:

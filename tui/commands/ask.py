@@ -27,6 +27,8 @@ from tui.commands.output import Output, reply_document, say
 from tui.commands.prompt_input import STDIN, read_prompt
 from tui.commands.words import not_from_arguments
 from tui.exit_codes import ExitCode
+from tui.refusals import hear_refusals
+from tui.rendering.safe_text import one_line
 from tui.settings import SettingsError
 from tui.wiring import Wiring
 
@@ -37,6 +39,7 @@ _NO_MODEL = (
     "There is no model to ask. Name one with --left or --right (`duologue models list` shows what is here), "
     "or use --demo."
 )
+_REFUSAL_CELLS = 300
 _ENDING_SIGNALS = {
     signal.SIGTERM: ExitCode.TERMINATED,
     **({signal.SIGHUP: ExitCode.HUNG_UP} if hasattr(signal, "SIGHUP") else {}),
@@ -101,6 +104,7 @@ class _Asking:
     async def _with_store(self, store: StoreThread, prompt: str, interrupted: _Interrupted) -> ExitCode:
         try:
             await store.start()
+            hear_refusals(self._wiring, lambda words: say(one_line(words, _REFUSAL_CELLS)), lambda: store)
             conversation = await self._conversation(self._wiring.library(store), store)
         except asyncio.CancelledError:
             return interrupted.code()

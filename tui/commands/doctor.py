@@ -73,6 +73,7 @@ async def _examined(wiring: Wiring) -> list[Finding]:
         *_addresses(wiring),
         *await _servers(wiring),
         *_engine(settings, len(await wiring.gguf_files())),
+        *_confidential(settings),
     ]
 
 
@@ -266,6 +267,27 @@ def _engine(settings: Settings, files: int) -> list[Finding]:
         ),
         Finding("engine", "DEMO model", _demo_model(settings.data_directory)),
         Finding("engine", "GGUF files", f"{plural(files, 'file')} in the usual places"),
+    ]
+
+
+def _confidential(settings: Settings) -> list[Finding]:
+    """What would hold a confidential process here: one is started for it, and ends."""
+    from tui.confinement.trial import tried
+    from tui.restart import orders
+    from tui.settings import own_environment
+
+    trial = tried(orders(settings, ()), own_environment())
+    why = one_line("; ".join(trial.reasons), _CELLS)
+    required = "true: a confidential session takes the kernel's level" if settings.require_kernel else "false"
+    return [
+        Finding("confidential", "require_kernel", required),
+        Finding(
+            "confidential",
+            "level here",
+            f"none: {why}" if trial.level is None else trial.level.value,
+            broken=trial.level is None,
+        ),
+        *([Finding("confidential", "no stronger level", why)] if trial.level is not None and why else []),
     ]
 
 

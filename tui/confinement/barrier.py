@@ -29,6 +29,8 @@ class Confinement:
     guard: Guard
     broker: Broker | None
     """None at the level of the guard: there the process dials itself."""
+    targets: frozenset[Target] = frozenset()
+    """What it may reach."""
     reasons: tuple[str, ...] = ()
     """Why a stronger level could not be had, for `doctor`."""
 
@@ -71,7 +73,7 @@ def enter(
     hide_memory()
     guard = Guard(confidential=True, targets={(one.host, one.port) for one in targets}, may_start=may_start)
     guard.install()
-    return Confinement(Level.GUARD, guard, None, tuple(reasons))
+    return Confinement(Level.GUARD, guard, None, targets, tuple(reasons))
 
 
 def _held_by_the_kernel(level: Level, targets: frozenset[Target], reasons: list[str]) -> Confinement:
@@ -95,7 +97,7 @@ def _held_by_the_kernel(level: Level, targets: frozenset[Target], reasons: list[
         linux.landlock_no_tcp()
     guard = Guard(confidential=True)
     guard.install()
-    return Confinement(level, guard, dialler, tuple(reasons))
+    return Confinement(level, guard, dialler, targets, tuple(reasons))
 
 
 def _install_filter(*, needed: bool) -> None:
