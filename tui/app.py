@@ -44,7 +44,13 @@ EXPECTED = (StoreError, BackendError, SpecError, AddressRefused, NothingToAsk, B
 NEW_KINDS = frozenset({"confidential", "off-the-record"})
 CTRL_C = "Esc stops the answers; Ctrl+Q quits. Ctrl+C copies what is selected."
 _STARTS_ANEW = "The program starts itself anew without a network. This session and what you have typed stay."
-_STAYS_CONFIDENTIAL = "The new session is confidential too: this program has no network. For others, start it anew."
+_STAYS_CONFIDENTIAL = (
+    "The new session is confidential too: this program has no network. For an ordinary one, quit and start duologue."
+)
+_NONE_ORDINARY = (
+    "This program has no network, so it has confidential sessions only. For an ordinary one, quit and start duologue."
+)
+_NEW_HERE = "Start a new confidential session; for an ordinary one, quit and start duologue"
 _LAST_SAVE_SECONDS = 1.0
 """How long a signal waits for the draft to be kept."""
 
@@ -324,6 +330,11 @@ class DuologueApp(App[int]):
     def action_new_session(self, kind: str = "") -> None:
         """A new conversation; "confidential" and "off-the-record" make it so from birth, alone or together."""
         kinds = frozenset(kind.split())
+        if kinds == {"ordinary"}:
+            if self.services.level:
+                self._chat.say(_NONE_ORDINARY)
+                return
+            kinds = frozenset()
         if unknown := kinds - NEW_KINDS:
             self._chat.say(f"There is no new {', '.join(sorted(unknown))}. Write /new confidential off-the-record.")
             return
@@ -508,7 +519,8 @@ class DuologueApp(App[int]):
     def get_system_commands(self, _: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: every action once, then the themes."""
         for action in ACTIONS:
-            yield SystemCommand(action.title, action.help, lambda name=action.name: self._chat.act(name))
+            about = _NEW_HERE if action.name == "new_session" and self.services.level else action.help
+            yield SystemCommand(action.title, about, lambda name=action.name: self._chat.act(name))
         for theme in (*(one.name for one in THEMES), "ansi-dark", "ansi-light"):
             if theme in self.available_themes:
                 yield SystemCommand(

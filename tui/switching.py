@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from conversation.engine import Conversation
     from conversation.library import Library
 
-_ORDINARY = "That is an ordinary session. This program has no network any more: quit, and open it with duologue."
+_ORDINARY = "That is an ordinary session, and this program has no network. To open it, quit and start duologue."
 
 
 class Switching:
@@ -236,13 +236,13 @@ class Switching:
         if not self._services.level:
             return
         session = conversation.session.id if conversation.session is not None and self.library.kept else None
-        for side, connector in conversation.connectors.items():
-            if address := self._services.out_of_reach(connector):
-                spec = str(connector.spec)
-                self._chat.say(
-                    f"{spec} is out of reach: this program was not told of {address} when it gave up its network. "
-                    f"F5 chooses another model on this machine; or quit and start {other_start(session, side, spec)}"
-                )
+        found = [
+            _out_of_reach(address, session, side, str(connector.spec))
+            for side, connector in conversation.connectors.items()
+            if (address := self._services.out_of_reach(connector))
+        ]
+        if found:
+            self._chat.say(" ".join(found))
 
     async def kept_from_restarting(self, conversation: Conversation) -> str:
         """Why this conversation cannot go on in a confidential process, in words; "" if it can, and for one that is
@@ -280,3 +280,10 @@ class Switching:
 def in_the_bin(session: Session) -> str:
     """What is said on a new session when the one before went to the bin."""
     return f"{named(session)} is in the bin: Ctrl+O, F4 shows it, u brings it back. This is a new session."
+
+
+def _out_of_reach(address: str, session: str | None, side: Side, spec: str) -> str:
+    return (
+        f"{spec} is out of reach: this program was not told of {address} when it gave up its network. "
+        f"F5 chooses another model on this machine; or quit and start {other_start(session, side, spec)}"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -327,3 +328,50 @@ async def test_a_session_that_another_program_made_confidential_says_so_with_the
         await until(lambda: settled(world, 2))
         await until(lambda: "CONFIDENTIAL" in screen_lines(app))
         assert "local only: CONFIDENTIAL" in screen_lines(app)
+
+
+async def test_a_process_without_a_network_has_confidential_sessions_only_and_says_so(tmp_path: Path) -> None:
+    world = FakeWorld(None, ScriptedBackend("ollama:m", answer("here")), database=tmp_path / "duologue.db")
+    app = DuologueApp(replace(world.services(), level="kernel (seccomp)"))
+    try:
+        async with app.run_test(size=(160, 40)) as pilot:
+            await until(lambda: chat(app).conversation is not None)
+            assert talk(app).confidential
+            first = talk(app)
+            await pilot.press("ctrl+n")
+            await until(lambda: "For an ordinary one, quit and start duologue" in screen_lines(app))
+            await until(lambda: talk(app) is not first)
+            assert talk(app).confidential
+            new = talk(app)
+            await send(app, pilot, "/new ordinary")
+            await until(lambda: "it has confidential sessions only" in screen_lines(app))
+            assert talk(app) is new
+            about = {one.title: one.help for one in app.get_system_commands(app.screen)}
+            assert about["New session"].startswith("Start a new confidential session")
+    finally:
+        world.close()
+
+
+async def test_a_server_that_a_confidential_process_was_not_told_of_is_named_with_the_way_to_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "duologue.db"
+    store = Store.open(path)
+    spec = "openai:http://127.0.0.1:8099#x"
+    session = store.create_session(left=None, right=spec, created=NOON, confidential=True)
+    store.close()
+    world = FakeWorld(None, ScriptedBackend(spec, answer("here")), database=path, start=Start(session=session.id))
+    told = replace(
+        world.services(), level="kernel (seccomp)", out_of_reach=lambda one: "127.0.0.1:8099" if one.spec.url else ""
+    )
+    app = DuologueApp(told)
+    try:
+        async with app.run_test(size=(200, 40)) as pilot:
+            await until(lambda: "was not told of 127.0.0.1:8099" in screen_lines(app))
+            command = f"quit and start duologue --confidential --session {session.id} --right '{spec}'"
+            assert command in " ".join(screen_lines(app).split())
+            assert "F5 chooses another model" in screen_lines(app)
+            await pilot.press("f5")
+            await until(lambda: app.screen is not chat(app))
+    finally:
+        world.close()

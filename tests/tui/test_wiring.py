@@ -14,6 +14,10 @@ from backends.errors import NotOnDevice
 from backends.spec import SpecError
 from conversation import policy
 from storage import Side
+from tui.confinement.barrier import Confinement
+from tui.confinement.broker import Target
+from tui.confinement.guard import Guard
+from tui.confinement.levels import Level
 from tui.launch import World
 from tui.services import Start, first_on_this_machine
 from tui.settings import Settings
@@ -175,3 +179,22 @@ async def test_a_key_for_this_run_is_known_and_never_shown(tmp_path: Path) -> No
     state = await services.key_state()
     assert (state.present, state.words) == (True, "for this run only")
     assert "sk-ant-test-key" not in repr(state)
+
+
+def test_confidential_process_knows_which_servers_it_was_not_told_of(tmp_path: Path) -> None:
+    told = frozenset({Target("127.0.0.1", 8080), Target("gpu.example.lan", 8000)})
+    held = Confinement(Level.GUARD, Guard(confidential=True), None, told)
+    settings = Settings(tmp_path, tmp_path / "config.toml", trusted_hosts=frozenset({"gpu.example.lan"}))
+    confined = Wiring(settings, confinement=held)
+    world, ordinary = World(confined, keep=False), World(Wiring(settings), keep=False)
+
+    for spec, words in [
+        ("openai:http://127.0.0.1:8080#m", ""),
+        ("openai:http://localhost:8080#m", ""),
+        ("openai:http://gpu.example.lan:8000#m", ""),
+        ("openai:http://127.0.0.1:8081#m", "127.0.0.1:8081"),
+        ("openai:http://[::1]:8080#m", "[::1]:8080"),
+        ("demo:", ""),
+    ]:
+        assert world.out_of_reach(confined.connector(Side.RIGHT, spec)) == words
+        assert ordinary.out_of_reach(confined.connector(Side.RIGHT, spec)) == ""
