@@ -303,6 +303,7 @@ def _add_sessions(commands: Commands) -> None:
     _add_import(actions)
     emptying = _command_parser(actions, "empty-bin", "delete for good what is in the bin")
     emptying.add_argument("--yes", action="store_true", help="do not ask")
+    _add_confidential(emptying, "delete")
 
 
 def _add_export(actions: Commands) -> None:
