@@ -265,6 +265,21 @@ async def test_a_deleted_session_comes_back_by_undo() -> None:
         assert app.store.session(app.ids[LEASE]).deleted is None
 
 
+async def test_a_key_pressed_twice_at_speed_means_two_sessions() -> None:
+    app = Shelf(FEW)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await pilot.press("tab")
+        app.list.action_wish("delete")
+        app.list.action_wish("delete")
+        await until(lambda: app.titles == [FEW[REPORT].title, FEW[TRICKS].title])
+        await pilot.pause()
+        assert "2 · newest first" in screen_lines(app)
+        assert app.store.bin_count() == 2
+        await pilot.press("u", "u")
+        await until(lambda: "There is nothing to undo any more." in screen_lines(app))
+        await until(lambda: app.list.loaded == 3)
+
+
 async def test_undo_works_by_mouse() -> None:
     app = Shelf(FEW[:1])
     async with app.run_test(size=(120, 30)) as pilot:

@@ -7,7 +7,8 @@ the event loop; the first page without words is not, so that it is there with th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -134,6 +135,7 @@ class SessionsScreen(Screen[Opened | None]):
         self._undone: str | None = None
         """The session that comes back by it."""
         self._timer: Timer | None = None
+        self._one_by_one = asyncio.Lock()
 
     def compose(self) -> ComposeResult:
         """A line to filter with, the list, a look inside, the keys."""
@@ -308,23 +310,29 @@ class SessionsScreen(Screen[Opened | None]):
             case wish:
                 self._wish(wish)
 
-    def _wish(self, what: str) -> None:
-        wishes, picked = SessionWishes(self.app, self._catalogue), self._list.picked
-        if what == "preview":
-            self._toggle_glance()
-        elif what == "restore" and self._undo is not None:
-            self._take_back(self._undo, self._undone)
-        elif what == "empty_bin":
-            if self._is_bin:
-                self._change(None, wishes.empty_bin())
-        elif picked is not None:
-            wish: Callable[[SessionSummary], Coroutine[None, None, Done | None]] = getattr(wishes, what)
-            self._change(picked, wish(picked))
-
     @work(group="change")
-    async def _change(self, picked: SessionSummary | None, wish: Coroutine[None, None, Done | None]) -> None:
+    async def _wish(self, what: str) -> None:
+        # One after the other, so that a key pressed twice means the session below the second time.
+        async with self._one_by_one:
+            if what == "preview":
+                self._toggle_glance()
+            elif what == "restore" and self._undo is not None:
+                await self._take_back(self._undo, self._undone)
+            elif what == "restore" and not self._is_bin:
+                self._say("There is nothing to undo any more. F4 leads to the bin.")
+            elif what != "empty_bin" or self._is_bin:
+                await self._change(what, self._list.picked)
+
+    async def _change(self, what: str, picked: SessionSummary | None) -> None:
+        wishes = SessionWishes(self.app, self._catalogue)
         try:
-            done = await wish
+            if what == "empty_bin":
+                picked, done = None, await wishes.empty_bin()
+            elif picked is not None:
+                wish: Callable[[SessionSummary], Awaitable[Done | None]] = getattr(wishes, what)
+                done = await wish(picked)
+            else:
+                return
             if done is None:
                 return
             if picked is None:
@@ -350,7 +358,6 @@ class SessionsScreen(Screen[Opened | None]):
         self._say_count()
         self._look_inside()
 
-    @work(group="change")
     async def _take_back(self, undo: Callable[[], Awaitable[None]], session_id: str | None) -> None:
         self._say("")
         try:

@@ -125,6 +125,7 @@ class SessionList(ScrollView, can_focus=True):
         self._hits: dict[str, Hit] = {}
         self._with_words = False
         self._empty = ""
+        self._row_styles: RowStyles | None = None
 
     # What is shown
 
@@ -281,7 +282,15 @@ class SessionList(ScrollView, can_focus=True):
 
     @property
     def _styles(self) -> RowStyles:
-        return RowStyles(*(self._style(name) for name in ("title", "quiet", "found", "star", "confidential")))
+        if self._row_styles is None:
+            names = ("title", "quiet", "found", "star", "confidential")
+            self._row_styles = RowStyles(*(self._style(name) for name in names))
+        return self._row_styles
+
+    def notify_style_update(self) -> None:
+        """Another theme: the same rows in other colours."""
+        super().notify_style_update()
+        self._row_styles = None
 
     def _style(self, name: str) -> Style:
         return self.get_visual_style(f"session--{name}", partial=True)
