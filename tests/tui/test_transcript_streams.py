@@ -30,6 +30,7 @@ def painted_anew(view: Transcript) -> list[str]:
 
 def words_of(view: Transcript, index: int, side: Side) -> list[str]:
     """The words that one side's answer shows, from its first row to its last, its own name for each of them."""
+    view.lay_out_turn(index, most=100_000)
     block = view._turns.block(index)
     part, mark = Part(side.value), f"{side.value}word"
     lines = [placed.line.text for row in range(block.height) for placed in block.row(row) if placed.part is part]

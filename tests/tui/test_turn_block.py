@@ -19,6 +19,7 @@ def view(columns: Columns = Columns.BOTH, width: int = 100) -> View:
 
 
 def rows(block: TurnBlock) -> list[str]:
+    block.lay_out(0, 1 << 24, 1 << 24, held=0)
     return ["|".join(placed.line.text for placed in block.row(number)) for number in range(block.height)]
 
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from storage import Outcome, Reply
+from tui.rendering.lazy_lines import GrowingLines, LazyLines
 from tui.rendering.lines import BLANK, FAINT, PLAIN, Ink, Line, Role, line, words, wrap
 from tui.rendering.live_answer import LiveAnswer
 from tui.rendering.markdown import render
+from tui.rendering.passages import Cut, passages
 from tui.rendering.receipt import receipt_items, remarks, thinking_words
-from tui.rendering.safe_text import clean, one_line
+from tui.rendering.safe_text import Cleaner, clean, one_line
 
 RENDERED_AGAIN = 4_000
 """Characters of an answer that are always rendered as a whole when it ends (some 8 ms). A longer one keeps the lines
 that it grew where they are exact."""
-RENDERED_AT_ONCE = 16_000
-"""Characters of an answer that are rendered in one go (some 30 ms). A longer one keeps the lines it grew in any case;
-they are the same but for rarities: emphasis over thousands of characters, colours of comments in very long code."""
+RENDERED_AT_ONCE = 6_000
+"""Characters of an answer that are rendered in one go (some 15 ms). Of a longer one only what is in view is laid out,
+and one that grew on the screen keeps its lines in any case; they are the same but for rarities: emphasis over
+thousands of characters, colours of comments in very long code."""
 _PIECE = 2_000
 
 _ERROR = Ink(Role.ERROR)
@@ -84,15 +87,37 @@ class GrowingAnswer(Answer):
         self._width = width
         self._unfolded = unfolded
         self._text = LiveAnswer(width, unwrapped=unwrapped)
+        self._before: LazyLines | None = None
+        """What had arrived long ago when the lines were made anew, in another width."""
         self._thinking = LiveAnswer(width - 2)
         self._taken = [0, 0]
+        self._begin(width, unwrapped=unwrapped)
         self.flush()
+
+    def _begin(self, width: int, *, unwrapped: bool) -> None:
+        """Leave all but the end of a long text to be laid out when it is looked at."""
+        if sum(map(len, self._live.text)) <= RENDERED_AT_ONCE:
+            return
+        cleaner = Cleaner()
+        source = cleaner.feed("".join(self._live.text))
+        self._taken[0] = len(self._live.text)
+        last = passages(source)[-1]
+        self._before = LazyLines(source[: last.start], width, unwrapped=unwrapped)
+        end = source[last.start :]
+        if last.cut is Cut.CODE:
+            end = f"{last.lead_in}{end}"
+        elif last.cut is Cut.ROWS:
+            end = f"{''.join(last.lead_in.splitlines(keepends=True)[:2])}{end}"
+        self._text = LiveAnswer(width, unwrapped=unwrapped, begun=end, gap=last.start > 0, cleaner=cleaner)
 
     def flush(self) -> int:
         """Take what arrived, and return the index of the first line that changed; `len(self)` if none did."""
         head = self._head()
         first = self._feed(self._text, self._live.text, 0).flush()
         self.body = self._text.lines
+        if self._before is not None:
+            self.body = GrowingLines(self._before, self._text.lines)
+            first += len(self._before)
         if head != self.head:
             self.head = head
             return 0
@@ -103,12 +128,17 @@ class GrowingAnswer(Answer):
         self._unfolded = unfolded
         self.flush()
 
-    def end(self, text: str) -> list[Line] | None:
+    def end(self, text: str) -> Sequence[Line] | None:
         """Take the rest: nothing follows. Returns the lines of the words, if they can stay."""
         if "".join(self._live.text) != text or len(text) <= RENDERED_AGAIN:
             return None
         self._feed(self._text, self._live.text, 0).end()
-        return self._text.lines if self._text.exact or len(text) > RENDERED_AT_ONCE else None
+        kept = self._text.exact or len(text) > RENDERED_AT_ONCE
+        return (
+            (self._text.lines if self._before is None else GrowingLines(self._before, self._text.lines))
+            if kept
+            else None
+        )
 
     def _feed(self, answer: LiveAnswer, pieces: list[str], which: int) -> LiveAnswer:
         if self._taken[which] < len(pieces):
@@ -155,7 +185,7 @@ def settled(
     if reply.thinking:
         title = thinking_words(reply)
         head = (
-            _thoughts(f"▾ {title}", _whole(reply.thinking, width - 2))
+            _thoughts(f"▾ {title}", _in_pieces(reply.thinking, width - 2))
             if unfolded
             else [words(f"▸ {title}", FAINT), BLANK]
         )
@@ -168,11 +198,18 @@ def settled(
     return Answer(head, body, _foot(reply, receipt_items(reply, variants, retry=retry), width, gap=bool(body)))
 
 
-def _whole(text: str, width: int, *, unwrapped: bool = False) -> list[Line]:
-    """Render at once, or a long text in pieces as if it streamed: some markup takes a parser time by the square."""
+def _whole(text: str, width: int, *, unwrapped: bool = False) -> Sequence[Line]:
+    """Render at once, or a long text when it is looked at."""
     if len(text) <= RENDERED_AT_ONCE:
         return render(text, width, unwrapped=unwrapped)
-    answer = LiveAnswer(width, unwrapped=unwrapped)
+    return LazyLines(clean(text), width, unwrapped=unwrapped)
+
+
+def _in_pieces(text: str, width: int) -> list[Line]:
+    """Render at once, or a long text as if it streamed: some markup takes a parser time by the square."""
+    if len(text) <= RENDERED_AT_ONCE:
+        return render(text, width)
+    answer = LiveAnswer(width)
     for start in range(0, len(text), _PIECE):
         answer.feed(text[start : start + _PIECE])
         answer.flush()

@@ -82,6 +82,31 @@ def occurrences_in(block: TurnBlock, where: Where, needle: Needle) -> list[list[
     return search_lines([(at, block.line_of(Place(part, at))) for at in range(first, last)], needle)
 
 
+def occurrence_in(block: TurnBlock, where: Where, needle: Needle, ordinal: int) -> list[Stretch]:
+    """One occurrence in a part of a laid-out turn, counted from 0; of a long answer if its passage is laid out."""
+    if (spot := passage_with(block, where, needle, ordinal)) is None:
+        found = occurrences_in(block, where, needle)
+        return found[min(ordinal, len(found) - 1)] if found else []
+    lines, nth = spot
+    part = part_of(where)
+    found = search_lines([(at, block.line_of(Place(part, at))) for at in lines], needle)
+    return found[min(nth, len(found) - 1)] if found else []
+
+
+def passage_with(block: TurnBlock, where: Where, needle: Needle, ordinal: int) -> tuple[range, int] | None:
+    """The lines of the passage of a long answer that has an occurrence, and which of those in it; else None."""
+    if (found := block.lazy(where)) is None:
+        return None
+    lazy, first = found
+    starts = [start for start, _ in needle.spots(lazy.source)]
+    if ordinal >= len(starts):
+        return None  # it is in what has grown below
+    number = lazy.passage_at(starts[ordinal])
+    lines = lazy.lines_of(number)
+    before = bisect_left(starts, lazy.passages[number].start)
+    return range(first + lines.start, first + lines.stop), ordinal - before
+
+
 def spans_in(block: TurnBlock, place: Place, needle: Needle) -> list[Span]:
     """What to mark in one line."""
     where = block.where(place)

@@ -9,14 +9,23 @@ from __future__ import annotations
 
 from tui.rendering.lines import Line
 from tui.rendering.markdown import Environment
-from tui.rendering.open_ends import OpenBlocks, OpenEnd
+from tui.rendering.open_ends import OpenBlocks, OpenEnd, Skeleton
 from tui.rendering.safe_text import Cleaner
 
 
 class LiveAnswer:
     """The lines of one growing answer in a column of `width` cells."""
 
-    def __init__(self, width: int, *, unwrapped: bool = False) -> None:
+    def __init__(
+        self,
+        width: int,
+        *,
+        unwrapped: bool = False,
+        begun: str = "",
+        gap: bool = False,
+        cleaner: Cleaner | None = None,
+    ) -> None:
+        """`begun`: cleaned text that is there already; `gap`: it follows other blocks; `cleaner`: has seen them."""
         self.width = width
         self.unwrapped = unwrapped
         """Lines of code and tables may be wider."""
@@ -26,15 +35,19 @@ class LiveAnswer:
         self._frozen = 0
         """So many of the lines will not change any more."""
         self._arrived: list[str] = []
-        self._cleaner = Cleaner()
+        self._cleaner = cleaner or Cleaner()
+        self._gap = gap
         self._source: list[str] = []
         """All that was taken, cleaned, for the rare case that what is frozen has to be done again."""
         self._environment: Environment = {"references": {}}
         self._end: OpenEnd = self._beginning()
         self._tail = ""
+        if begun:
+            self._take(begun, ended=False)
 
     def _beginning(self) -> OpenBlocks:
-        return OpenBlocks(self._environment, width=self.width, unwrapped=self.unwrapped)
+        around = Skeleton(gap=self._gap)
+        return OpenBlocks(self._environment, around, width=self.width, unwrapped=self.unwrapped)
 
     def feed(self, text: str) -> None:
         """Take the next piece as it came; nothing is done with it until `flush`."""

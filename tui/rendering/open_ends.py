@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 LONG_PARAGRAPH = 2_000
-"""Characters of one paragraph that are parsed again with each flush; what is more is cut off and frozen."""
+"""Characters of one paragraph that are parsed again with each flush; what is more is cut off and frozen. Of a table's
+row that is longer, no more is shown until it is complete."""
 LONGEST_OPEN = 4_500
 """Characters of a paragraph after which it is cut off even where something is open."""
 WHOLE_AT_END = 400
@@ -293,7 +294,7 @@ class OpenTable:
             return Step(rest, list(frozen), replaced=replaced, then=self._around.after_block())
         if ended:
             return Step("", list(frozen), replaced=replaced)
-        preview = self._rows(part + "\n")[0][0][1:] if part.strip() else []
+        preview = self._rows(part[:LONG_PARAGRAPH] + "\n")[0][0][1:] if part.strip() else []
         shown = [each for row in preview for each in self._table.laid_out(row)]
         return Step(part, list(frozen), shown, replaced=replaced)
 

@@ -83,6 +83,18 @@ class Table:
         self.lines = as_block(lines, Kind.TABLE, opens=True)
         return True
 
+    def fit(self, rows: Sequence[Row]) -> None:
+        """Make the columns as wide as these rows want them, and somewhat wider for those that nobody has seen."""
+        for row in rows:
+            for column, cell in enumerate(row[: len(self._natural)]):
+                self._natural[column] = max(self._natural[column], natural_width(cell))
+        self._natural = [max(each + 4, each * 5 // 4) for each in self._natural]
+        self._columns = self._widths()
+
+    def in_columns(self, row: Row, *, first: bool = False) -> list[Line]:
+        """The lines of one row as part of the block, the columns staying as they are."""
+        return as_block(self.laid_out(row, first=first), Kind.TABLE, opens=first)
+
     def _widths(self) -> tuple[int, ...] | None:
         if not self._unwrapped:
             return column_widths(self._natural, self._width)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from storage import Reply, Side, Turn, Where
 from tui.rendering.answer import Answer, GrowingAnswer, LiveReply, label, not_asked, settled
 from tui.rendering.layout import Column, Layout
+from tui.rendering.lazy_lines import LazyLines, lazy_part
 from tui.rendering.lines import FAINT, Ink, Line, Role, line, words, wrap
 from tui.rendering.safe_text import clean
 from tui.rendering.sideways import furthest
@@ -163,6 +164,52 @@ class TurnBlock:
             if before.variant(side) != folds.variant(side):
                 self._answers[side] = self._answer(side)
         self._lay_out_around_words()
+
+    def lay_out(self, first: int, last: int, most: int, *, held: int) -> tuple[int, int]:
+        """Lay out what the rows first..last show of long answers, the lowest first, `most` passages at a time.
+
+        Returns how many passages were new, and the row at which the row `held` stands now.
+        """
+        place, new = self.place(held), 0
+        at = place.at
+        for side, answer in self._answers.items():
+            lazy = lazy_part(answer.body)
+            if lazy is None:
+                continue
+            head, start = len(answer.head), self.row_of(Place(Part(side), 0)) + len(answer.head)
+            count, anchor = len(lazy), lazy.anchor(place.at - head)
+            is_held = place.part.value == side and place.at >= head
+            new += lazy.lay_out(first - start, last - start, most - new)
+            if is_held and at < head + count:
+                at = head + lazy.line_of(anchor)
+            elif is_held:
+                at += len(lazy) - count
+        return new, held if place.part is Part.QUESTION or not new else self.row_of(Place(place.part, at))
+
+    def passage_of(self, place: Place) -> tuple[int, float] | None:
+        """Which passage of a long answer a line is in, and how far down in it; None for other lines."""
+        answer = self._answers.get(Side(place.part.value)) if place.part is not Part.QUESTION else None
+        lazy = lazy_part(answer.body) if answer is not None else None
+        if answer is None or lazy is None or not 0 <= place.at - len(answer.head) < len(lazy):
+            return None
+        return lazy.passage_of(place.at - len(answer.head))
+
+    def line_in_passage(self, part: Part, passage: tuple[int, float] | None) -> int | None:
+        """The line of a part that `passage_of` was asked for, in another width."""
+        answer = self._answers.get(Side(part.value)) if part is not Part.QUESTION else None
+        lazy = lazy_part(answer.body) if answer is not None else None
+        if answer is None or lazy is None or passage is None or passage[0] >= len(lazy.passages):
+            return None
+        number, share = passage
+        lines = lazy.lay_out_passage(number)
+        return len(answer.head) + lines.start + int(share * len(lines))
+
+    def lazy(self, where: Where) -> tuple[LazyLines, int] | None:
+        """The lines of an answer that is laid out only where it is looked at, and which line of its part is first."""
+        if where not in (Where.LEFT, Where.RIGHT) or (answer := self._answers.get(Side(where.value))) is None:
+            return None
+        lazy = lazy_part(answer.body)
+        return None if lazy is None else (lazy, len(answer.head))
 
     def offer_retry(self, *, offered: bool) -> None:
         """Its answers can be asked for again by a key, or no longer."""

@@ -169,7 +169,17 @@ class TurnList:
             self.heights.measure(index, block.height)
         else:
             self._blocks.move_to_end(index)
+            if (height := block.height) != self.heights[index]:  # more of a long answer has been laid out
+                self.heights.measure(index, height)
         return block
+
+    def lay_out_rows(self, index: int, first: int, last: int, most: int, *, held: int) -> tuple[int, int]:
+        """Lay out what rows of a turn show of long answers; as `TurnBlock.lay_out`."""
+        block = self.block(index)
+        new, held = block.lay_out(first, last, most, held=held)
+        if new:
+            self.heights.measure(index, block.height)
+        return new, held
 
     def measured(self, index: int) -> int:
         """The exact height of a turn."""

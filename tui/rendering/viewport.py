@@ -11,6 +11,11 @@ from typing import NamedTuple
 from tui.rendering.turn_block import Part, Place
 from tui.rendering.turn_list import Spot, TurnList
 
+MOST_PASSAGES = 40
+"""Passages of long answers that are laid out at a time at most: enough for two columns of any screen but for texts
+made of nothing that shows. What is more stays blank until the next key."""
+ALL_ROWS = 1 << 24
+
 
 class Held(NamedTuple):
     """What stands at the top of the view, in words that survive a change of its turn or of the layout."""
@@ -20,6 +25,8 @@ class Held(NamedTuple):
     at: int
     lines: int
     """How many lines that part had."""
+    passage: tuple[int, float] | None = None
+    """Of a long answer the passage, and how far down in it; that is the same in any width."""
 
 
 class Viewport:
@@ -31,6 +38,7 @@ class Viewport:
         self.top = Spot(0, 0)
         self.rows: list[Spot] = []
         """What is in view, from the top; shorter than the height where the transcript ends."""
+        self._laid_out: dict[int, None] = {}
 
     @property
     def first_row(self) -> int:
@@ -53,11 +61,17 @@ class Viewport:
 
     def show_end(self) -> None:
         """Put the last row at the bottom."""
-        count = len(self.turns)
-        if count and self.height:
-            last = Spot(count - 1, self.turns.measured(count - 1) - 1)
-            self.top = self.turns.walk(last, 1 - self.height)
-        self.fill()
+        room = MOST_PASSAGES
+        while room > 0:
+            count = len(self.turns)
+            if count and self.height:
+                last = Spot(count - 1, self.turns.measured(count - 1) - 1)
+                self.top = self.turns.walk(last, 1 - self.height)
+            self._find_rows()
+            if not (new := self._lay_out_rows(room)):
+                return
+            room -= new
+        self._find_rows()
 
     def show_row(self, number: int) -> None:
         """Put a row at the top by its number: exactly if it is near, as heights are guessed if it is far."""
@@ -77,6 +91,42 @@ class Viewport:
 
     def fill(self) -> None:
         """Lay out what is in view from the top on; where the transcript ends too early, begin further up."""
+        room = MOST_PASSAGES
+        self._find_rows()
+        while room > 0 and (new := self._lay_out_rows(room)):
+            room -= new
+            self._find_rows()
+
+    def lay_out(self, turn: int, first: int = 0, last: int = ALL_ROWS, most: int = MOST_PASSAGES) -> None:
+        """Lay out what rows of a turn show of long answers; what is at the top stays there."""
+        held = self.top.row if turn == self.top.turn else 0
+        new, row = self.turns.lay_out_rows(turn, first, last, most, held=held)
+        if new:
+            self._laid_out[turn] = None
+            if turn == self.top.turn:
+                self.top = Spot(turn, row)
+            self._find_rows()
+
+    def take_laid_out(self) -> list[int]:
+        """The turns of which rows were laid out since this was asked: their rows look different."""
+        changed, self._laid_out = list(self._laid_out), {}
+        return changed
+
+    def _lay_out_rows(self, most: int) -> int:
+        """Lay out what the rows in view show of long answers; how many passages were new. The top stays in view."""
+        total = 0
+        for turn in reversed(self.turns_in_view):
+            rows = [spot.row for spot in self.rows if spot.turn == turn]
+            held = self.top.row if turn == self.top.turn else rows[0]
+            new, row = self.turns.lay_out_rows(turn, rows[0], rows[-1], most - total, held=held)
+            if new:
+                total += new
+                self._laid_out[turn] = None
+                if turn == self.top.turn:
+                    self.top = Spot(turn, row)
+        return total
+
+    def _find_rows(self) -> None:
         if not self.height:
             return
         if not len(self.turns):
@@ -100,7 +150,7 @@ class Viewport:
             return None
         block = self.turns.block(self.top.turn)
         place = block.place(self.top.row)
-        return Held(self.top.turn, place.part, place.at, block.lines_of(place.part))
+        return Held(self.top.turn, place.part, place.at, block.lines_of(place.part), block.passage_of(place))
 
     def restore(self, held: Held | None, *, in_proportion: bool = False) -> None:
         """Put it at the top again; `in_proportion`: in another width, where its part has another number of lines."""
@@ -110,6 +160,8 @@ class Viewport:
         block = self.turns.block(held.turn)
         at = held.at
         lines = block.lines_of(held.part)
-        if in_proportion and held.lines and lines and at > 0:
+        if in_proportion and (found := block.line_in_passage(held.part, held.passage)) is not None:
+            at = found
+        elif in_proportion and held.lines and lines and at > 0:
             at = min(at * lines // held.lines, lines - 1)
         self.show(Spot(held.turn, max(0, block.row_of(Place(held.part, at)))))

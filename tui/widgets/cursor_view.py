@@ -22,6 +22,10 @@ from tui.widgets.finding_view import FindingView
 TURNS_LOOKED_THROUGH = 60
 """Turns that one key passes at most on its way to a block: each has to be laid out, in some 3 ms."""
 
+PASSAGES_LOOKED_THROUGH = 300
+"""Passages of long answers that one key lays out at most, to find the code in them: up to a second, for answers of
+megabytes; code further on is found by scrolling to it."""
+
 
 class CursorView(FindingView):
     """A view on turns in which a person goes from block to block."""
@@ -168,6 +172,7 @@ class CursorView(FindingView):
         for _ in range(TURNS_LOOKED_THROUGH):
             if not 0 <= index < len(self._turns):
                 return None
+            self.lay_out_turn(index, most=PASSAGES_LOOKED_THROUGH)
             blocks = blocks_of(self._turns.block(index), self._cursor_sides())
             if not ahead and self.cursor is not None:
                 place = blocks.index(self.cursor) if self.cursor in blocks else -1 if step > 0 else len(blocks)

@@ -17,7 +17,7 @@ from textual.message import Message
 from storage import Occurrences, Side, Where
 from storage.needles import Needle
 from storage.occurrences import occurrences
-from tui.rendering.found import Findings, Position, Stretch, occurrences_in, part_of, place_of
+from tui.rendering.found import Findings, Position, Stretch, occurrences_in, part_of, passage_with, place_of
 from tui.rendering.layout import Columns
 from tui.rendering.turn_block import Part, Place, TurnBlock
 from tui.rendering.turn_list import Spot
@@ -131,6 +131,7 @@ class FindingView(TurnsView):
             return
         self._open(position, index)
         before = self._found.current
+        self._lay_out_around(position, index)
         self._found.go(position)
         stretches = self._found.stretches(self._turns)
         block = self._turns.block(index)
@@ -143,6 +144,17 @@ class FindingView(TurnsView):
             self._painted.forget(index if each is None else each)
         self.refresh()
         self._tell_found()
+
+    def _lay_out_around(self, position: Position, index: int) -> None:
+        """Lay out the passage of a long answer that it is in, and those beside it."""
+        if self._found is None:
+            return
+        block, needle = self._turns.block(index), self._found.findings.needle
+        if (found := passage_with(block, position.where, needle, position.ordinal)) is not None:
+            lines, part = found[0], part_of(position.where)
+            first, last = (block.row_of(Place(part, at)) for at in (lines.start, lines.stop))
+            self._port.lay_out(index, first - 1, last)
+            self._shown()
 
     def _open(self, position: Position, index: int) -> None:
         """Show what hides it."""

@@ -5,7 +5,7 @@ The current one is remembered by its number within its part, because lines move 
 
 from __future__ import annotations
 
-from tui.rendering.found import Findings, Position, Stretch, occurrences_in, part_of, spans_in
+from tui.rendering.found import Findings, Position, Stretch, occurrence_in, part_of, spans_in
 from tui.rendering.turn_block import Place, Placed, TurnBlock
 from tui.rendering.turn_list import TurnList
 from tui.widgets.painter import Mark, Marked
@@ -39,8 +39,8 @@ class FoundMarks:
             return []
         block = turns.block(index)
         if self._stretches is None or self._stretches[0] is not block:
-            found = occurrences_in(block, self.current.where, self.findings.needle)
-            self._stretches = block, found[min(self.current.ordinal, len(found) - 1)] if found else []
+            current, needle = self.current, self.findings.needle
+            self._stretches = block, occurrence_in(block, current.where, needle, current.ordinal)
         return self._stretches[1]
 
     def marked(self, turns: TurnList, turn: int, placed: Placed) -> list[Marked]:

@@ -64,6 +64,8 @@ class PartSelection:
                 yield BLANK, 0, 0
             low = start.y % TURN_ROWS if start is not None and index == first else 0
             high = end.y % TURN_ROWS if end is not None and index == end.y // TURN_ROWS else each.height - 1
+            _, high = each.lay_out(low, high, TURN_ROWS, held=min(high, each.height - 1))
+            high = high if end is not None and index == end.y // TURN_ROWS else each.height - 1
             for row in range(low, min(high, each.height - 1) + 1):
                 for placed in each.row(row):
                     if placed.part in self._parts and 0 <= placed.at < each.lines_of(placed.part):

@@ -205,6 +205,13 @@ class TurnsView(ScrollView, can_focus=True):
         self._shown()
         self.refresh()
 
+    def lay_out_turn(self, index: int, *, most: int) -> None:
+        """Lay out what of a turn's long answers nobody has looked at, `most` passages; the view stays where it is."""
+        self._port.lay_out(index, most=most)
+        if self._following:
+            self._port.show_end()
+        self._shown()
+
     def _unselect(self) -> None:
         """A selection is places of lines, and these are gone."""
         if self.is_mounted and self.text_selection is not None:
@@ -212,6 +219,10 @@ class TurnsView(ScrollView, can_focus=True):
 
     def _shown(self) -> None:
         """Other rows are in view, or there are more of them: let go of old strips, and tell Textual where that is."""
+        if changed := self._port.take_laid_out():
+            for turn in changed:
+                self._painted.forget(turn)
+            self.refresh()
         self._painted.forget_all_but(frozenset(self._port.turns_in_view))
         if self._new_below and not self._port.rows_below:
             self._set_new_below(now=False)
