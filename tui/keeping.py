@@ -90,6 +90,9 @@ class Keeping:
             self._chat.say(in_the_bin(session))
 
     async def _fork(self, session: Session, turn: Turn) -> None:
+        if self._switching.apart:
+            self._chat.say("A session off the record has no forks: nothing of it is kept.")
+            return
         fork = await self._switching.library.catalogue.fork(turn.id)
         if await self._switching.change_to(fork):
             self._chat.say(f"A fork: it begins with the turns 1 to {turn.seq} of {named(session)}. /forks goes back.")

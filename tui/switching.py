@@ -47,6 +47,11 @@ class Switching:
         """The one that holds the session on screen."""
         return self._off_record or self._library
 
+    @property
+    def apart(self) -> bool:
+        """True while the session on screen is off the record and the others are not: it has a store of its own."""
+        return self._off_record is not None
+
     async def show_first(self) -> None:
         """The session that the command line names, else a new one."""
         start = self._services.start

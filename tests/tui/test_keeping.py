@@ -235,3 +235,15 @@ async def test_a_hit_in_a_note_or_a_file_is_opened_at_its_turn(tmp_path: Path) -
             await pilot.press(*words, "enter")
             await until(lambda: f"Found in {where}." in screen_lines(app))  # noqa: B023
             await until(lambda: chat(app).query_one(Transcript).has_focus)
+
+
+async def test_a_session_off_the_record_is_not_forked(tmp_path: Path) -> None:
+    async with asked(database=tmp_path / "duologue.db") as (app, pilot, world):
+        await send(app, pilot, "/new off-the-record")
+        await until(lambda: len(world.stores) == 2)
+        await pilot.pause()
+        await send(app, pilot, "Why?")
+        await until(lambda: talk(app).session is not None and not talk(app).running)
+        await send(app, pilot, "/fork")
+        await until(lambda: "off the record has no forks" in screen_lines(app))
+        assert talk(app).session is not None

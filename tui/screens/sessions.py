@@ -312,6 +312,9 @@ class SessionsScreen(Screen[Opened | None]):
 
     @work(group="change")
     async def _wish(self, what: str) -> None:
+        if what == "export":  # it changes nothing here, and may take long
+            await self._change(what, self._list.picked)
+            return
         # One after the other, so that a key pressed twice means the session below the second time.
         async with self._one_by_one:
             if what == "preview":
