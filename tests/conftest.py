@@ -1,5 +1,5 @@
 """Fixtures that several packages' tests share."""
 
-from tests.engine_fixture import demo_engine, never_ending_engine
+from tests.engine_fixture import brief_demo_model, demo_engine, never_ending_engine
 
-__all__ = ["demo_engine", "never_ending_engine"]
+__all__ = ["brief_demo_model", "demo_engine", "never_ending_engine"]

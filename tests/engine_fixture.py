@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from backends.demo_model import ensure_demo_model, make_model
+from backends.demo_model import MODEL_NAME, RECIPE, ensure_demo_model, make_model
 from backends.engine import EmbeddedEngine, EngineAddress
 
 
@@ -28,6 +29,18 @@ def demo_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineAddr
     yield from _served(
         EmbeddedEngine(model, alias="duologue-demo", data_directory=directory, threads=1, prefer_wheel=True)
     )
+
+
+@pytest.fixture(scope="session")
+def brief_demo_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model for the place of the demo model, where a test is not about its text: small, and soon at an end.
+
+    `os.link` it into a data directory under its own name.
+    """
+    need_the_wheel()
+    path = tmp_path_factory.mktemp("brief-demo-model") / f"{MODEL_NAME}-{RECIPE}.gguf"
+    make_model(path, end_chance=1.0, feed_forward=256)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,6 @@ import pytest
 
 from storage.store import Store
 from tests.backends.openai_server import ScriptedOpenAI, delta, says
-from tests.engine_fixture import need_the_wheel
 from tests.tui.confinement.confined import needs_linux
 from tests.tui.program import Program, json_of
 from tests.tui.tmux import Terminal, needs_tmux
@@ -50,6 +49,12 @@ def program(tmp_path: Path) -> Program:
     return Program(tmp_path)
 
 
+def has(data: Path, model: Path) -> None:
+    """Put a model into a data directory."""
+    data.mkdir()
+    os.link(model, data / model.name)
+
+
 def levels_in_the_ledger(program: Program) -> set[str]:
     with closing(Store.open(program.data / "duologue.db", read_only=True)) as store:
         return {request.level for request in store.requests(None)}
@@ -70,8 +75,8 @@ def test_environment_keeps_the_terminal_and_the_keyring_and_nothing_hostile() ->
 @needs_linux
 @pytest.mark.engine
 @pytest.mark.parametrize("level", list(Level), ids=WORDS.get)
-def test_embedded_engine_answers_at_every_level(program: Program, level: Level) -> None:
-    need_the_wheel()
+def test_embedded_engine_answers_at_every_level(program: Program, brief_demo_model: Path, level: Level) -> None:
+    has(program.data, brief_demo_model)
 
     ended = program.run(
         *("ask", "--confidential", "--demo", "--json", "-"), piped=b"Who are you?", DUOLOGUE_CONFINEMENT=WORDS[level]
@@ -154,8 +159,10 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 @needs_tmux
 @pytest.mark.terminal
 @pytest.mark.engine
-def test_f8_restarts_with_the_same_session_and_draft(terminal: Terminal, tmp_path: Path) -> None:
-    need_the_wheel()
+def test_f8_restarts_with_the_same_session_and_draft(
+    terminal: Terminal, brief_demo_model: Path, tmp_path: Path
+) -> None:
+    has(tmp_path / "data", brief_demo_model)
     environment = {
         "DUOLOGUE_DATA_DIR": str(tmp_path / "data"),
         "DUOLOGUE_CONFIG_DIR": str(tmp_path / "config"),
