@@ -7,6 +7,7 @@ still write its own maps; then its memory is hidden; and the filter comes last: 
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -79,7 +80,7 @@ def enter(
 def _held_by_the_kernel(level: Level, targets: frozenset[Target], reasons: list[str]) -> Confinement:
     """Raises `OSError` with nothing changed, except that the broker is gone again."""
     if not linux.IS_LINUX:
-        raise OSError(f"only Linux has it, this is {os.uname().sysname}")
+        raise OSError(f"only Linux has it, this is {platform.system()}")
     if level is Level.NAMESPACE:
         namespace.check()
     dialler = broker.start(targets)

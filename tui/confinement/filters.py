@@ -8,7 +8,6 @@ can be read one by one. What is not named is allowed: these filters take the net
 from __future__ import annotations
 
 import errno
-import socket
 import struct
 from typing import Final
 
@@ -20,6 +19,8 @@ _REFUSE: Final = 0x00050000 | errno.EACCES
 _KILL: Final = 0x80000000
 """For a call through another processor's table: nothing of ours does that."""
 
+_AF_UNIX, _AF_INET, _AF_INET6, _SOCK_STREAM, _SOL_SOCKET = 1, 2, 10, 1, 1
+"""Linux's own numbers: other systems have others or none, and this module can be imported there."""
 _NUMBER, _ARCH = 0, 4
 _SOCKET_TYPE_MASK = 0xF
 _MSG_FASTOPEN = 0x20000000
@@ -49,7 +50,7 @@ def unix_sockets_only() -> bytes:
     """
     return _program(
         *_refuse(*_OTHER_WAYS),
-        *_when("socket", [_load_argument(0), (_EQUAL, 0, 1, socket.AF_UNIX), _allow(), _refused()]),
+        *_when("socket", [_load_argument(0), (_EQUAL, 0, 1, _AF_UNIX), _allow(), _refused()]),
         *_when("setsockopt", _KEEP_ITS_DEVICE),
         *_when("sendto", _no_fast_open(argument=3)),
         *_when("sendmsg", _no_fast_open(argument=2)),
@@ -70,7 +71,7 @@ def connections_only(*, with_names: bool) -> bytes:
 
 _KEEP_ITS_DEVICE: Final[list[Instruction]] = [
     (_LOAD, 0, 0, 16 + 8 * 1),
-    (_EQUAL, 0, 4, socket.SOL_SOCKET),
+    (_EQUAL, 0, 4, _SOL_SOCKET),
     (_LOAD, 0, 0, 16 + 8 * 2),
     (_EQUAL, 1, 0, _SO_BINDTODEVICE),
     (_EQUAL, 0, 1, _SO_BINDTOIFINDEX),
@@ -79,12 +80,12 @@ _KEEP_ITS_DEVICE: Final[list[Instruction]] = [
 ]
 _STREAMS: Final[list[Instruction]] = [
     (_LOAD, 0, 0, 16 + 8 * 0),
-    (_EQUAL, 2, 0, socket.AF_UNIX),
-    (_EQUAL, 1, 0, socket.AF_INET),
-    (_EQUAL, 0, 4, socket.AF_INET6),
+    (_EQUAL, 2, 0, _AF_UNIX),
+    (_EQUAL, 1, 0, _AF_INET),
+    (_EQUAL, 0, 4, _AF_INET6),
     (_LOAD, 0, 0, 16 + 8 * 1),
     (_MASK, 0, 0, _SOCKET_TYPE_MASK),
-    (_EQUAL, 0, 1, socket.SOCK_STREAM),
+    (_EQUAL, 0, 1, _SOCK_STREAM),
     (_RETURN, 0, 0, _ALLOW),
     (_RETURN, 0, 0, _REFUSE),
 ]

@@ -7,13 +7,16 @@ D-Bus path work as before. Unix sockets in the abstract namespace do not cross: 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import socket
 import struct
+import sys
 from pathlib import Path
 
 from tui.confinement import linux
+
+if sys.platform != "win32":  # which has none
+    import fcntl
 
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
 """From <linux/sockios.h> and <linux/if.h>."""

@@ -80,7 +80,11 @@ def received(number: str) -> tuple[Orders, BinaryIO]:
 
 
 def in_memory(content: bytes) -> int:
-    """A descriptor at the beginning of `content`. Raises `NotRestarted` for more than can be held."""
+    """A descriptor at the beginning of `content`. Raises `NotRestarted` for more than can be held, or on Windows."""
+    if sys.platform == "win32":
+        raise NotRestarted(
+            "Confidential mode needs Linux or macOS: Windows cannot hand words to a new process unseen."
+        )
     if hasattr(os, "memfd_create"):
         number = os.memfd_create("duologue")
         with os.fdopen(os.dup(number), "wb") as file:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +14,7 @@ import pytest
 
 from tests.backends.secret_service import missing_programs, run_python, secret_service
 from tests.tui.confinement.confined import KERNEL, NOBODY, confined, needs_linux
+from tests.tui.program import PROJECT
 from tui.confinement.levels import Level
 
 pytestmark = needs_linux
@@ -204,3 +208,51 @@ def test_keyring_still_answers(level: Level, tmp_path: Path) -> None:
         )
 
     assert ended.result == [level.value, "words"]
+
+
+_ELSEWHERE = """
+import asyncio, ctypes, importlib, json, multiprocessing, os, pathlib, pkgutil, platform, socket, subprocess, sys
+sys.platform = {name!r}
+os.__dict__.pop("memfd_create")
+platform.system = lambda: {name!r}
+for module in {missing!r}:
+    sys.modules[module] = None
+if {name!r} == "win32":
+    del socket.AF_UNIX, os.uname
+import tui.confinement, tui.cli, tui.egress, tui.restart
+for one in pkgutil.iter_modules(tui.confinement.__path__):
+    importlib.import_module("tui.confinement." + one.name)
+from tui.confinement.barrier import enter
+from tui.confinement.reexec import NotRestarted, in_memory
+try:
+    said = os.read(in_memory(b"words"), 9).decode()
+except NotRestarted as error:
+    said = str(error)
+reached = enter([])
+print(json.dumps([said, reached.level.value, list(reached.reasons)]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "missing", "said"),
+    [("darwin", [], "words"), ("win32", ["fcntl", "resource"], "Confidential mode needs Linux or macOS")],
+)
+def test_other_systems_have_the_guard_and_say_why(name: str, missing: list[str], said: str) -> None:
+    # As near as a Linux comes to them: what they call themselves, and what their Python does not have.
+    told, level, reasons = json.loads(run_here(_ELSEWHERE.format(name=name, missing=missing)))
+
+    assert told.startswith(said)
+    assert level == "process guard"
+    assert all(f"only Linux has it, this is {name}" in reason for reason in reasons)
+
+
+def run_here(source: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", source],
+        env={"PATH": os.defpath, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
