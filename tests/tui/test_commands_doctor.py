@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.backends.openai_server import LLAMA, ScriptedOpenAI
-from tests.tui.confinement.confined import needs_linux
+from tests.tui.confinement.confined import need, needs_linux
 from tests.tui.program import Program, json_of
+from tui.confinement.levels import Level
 from tui.exit_codes import ExitCode
 
 SECRET = "sk-ant-api03-very-secret"
@@ -42,6 +43,7 @@ def test_report_is_one_document_with_the_same_words(program: Program) -> None:
 
 @needs_linux
 def test_level_of_a_confidential_process_is_told_with_what_keeps_a_stronger_one_away(program: Program) -> None:
+    need(Level.NAMESPACE)
     program.configure("require_kernel = true")
 
     strongest = json_of(program.run("doctor", "--json"))["confidential"]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.backends.secret_service import missing_programs, run_python, secret_service
-from tests.tui.confinement.confined import KERNEL, NOBODY, confined, needs_linux
+from tests.tui.confinement.confined import KERNEL, NOBODY, confined, need, needs_linux
 from tests.tui.program import PROJECT
 from tui.confinement.levels import Level
 
@@ -192,6 +192,7 @@ held.set()
 def test_keyring_still_answers(level: Level, tmp_path: Path) -> None:
     if missing := missing_programs():
         pytest.skip(f"not installed: {missing}")
+    need(level)
     with secret_service(tmp_path) as service:
         ended = run_python(
             f"""

@@ -14,7 +14,7 @@ import pytest
 
 from storage.store import Store
 from tests.backends.openai_server import ScriptedOpenAI, delta, says
-from tests.tui.confinement.confined import needs_linux
+from tests.tui.confinement.confined import need, needs_linux
 from tests.tui.program import Program, json_of
 from tests.tui.tmux import Terminal, needs_tmux
 from tui.confinement.environment import cleaned
@@ -76,6 +76,7 @@ def test_environment_keeps_the_terminal_and_the_keyring_and_nothing_hostile() ->
 @pytest.mark.engine
 @pytest.mark.parametrize("level", list(Level), ids=WORDS.get)
 def test_embedded_engine_answers_at_every_level(program: Program, brief_demo_model: Path, level: Level) -> None:
+    need(level)
     has(program.data, brief_demo_model)
 
     ended = program.run(
@@ -94,6 +95,7 @@ def test_embedded_engine_answers_at_every_level(program: Program, brief_demo_mod
 async def test_local_server_answers_at_every_level_whatever_the_environment_says(
     tmp_path: Path, level: Level
 ) -> None:
+    need(level)
     hostile = {name: value for name, value in HOSTILE.items() if not name.startswith(("LD_", "PYTHON"))}
     program = Program(tmp_path, **hostile, DUOLOGUE_CONFINEMENT=WORDS[level])
     async with ScriptedOpenAI().served() as server:
