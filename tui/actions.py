@@ -84,6 +84,7 @@ ACTIONS: tuple[Action, ...] = (
         priority=True,
     ),
     Action("ledger", "", "What left", "Every request of this session, and what left this machine", "ledger"),
+    Action("edit", "ctrl+g", "Edit in your editor", "Edit the draft in VISUAL or EDITOR", "edit", priority=True),
     Action("help", "f1", "Keys", "All keys that are active now", "help", priority=True),
     Action("follow", "ctrl+end", "Follow", "Jump to the newest text and follow it", "end"),
     Action("adopt_left", "", "Adopt left answer", "Tell both sides the left answer from now on", "adopt left"),

@@ -76,6 +76,8 @@ class DuologueApp(App[int]):
         self._first_steps = FirstSteps(services, self._chat)
         self._switching: Switching | None = None
         self._leaving = False
+        self._editing = False
+        """True while an editor has the terminal: its Ctrl+C is not meant for us."""
         self._copies_over_ssh = False
         """True once the user has agreed that copies go to the machine at the other end."""
         self._signal_loop: asyncio.AbstractEventLoop | None = None
@@ -106,6 +108,8 @@ class DuologueApp(App[int]):
                 loop.add_signal_handler(number, self._end_by_signal, number)
 
     def _end_by_signal(self, number: int) -> None:
+        if self._editing and number == signal.SIGINT:
+            return
         self.run_worker(self._end(128 + number), group="leave")
 
     async def _end(self, code: int) -> None:
@@ -183,6 +187,21 @@ class DuologueApp(App[int]):
         )
         if words:
             self._chat.say(words)
+
+    def action_edit(self) -> None:
+        """The draft in the user's own editor; in a confidential session after a question."""
+        self._do(self._edit_draft(), "dialog")
+
+    async def _edit_draft(self) -> None:
+        from tui.editor_choice import edit_draft
+
+        if self._editing:
+            return
+        self._editing = True
+        try:
+            self._chat.say(await edit_draft(self, self.services, self._chat, confidential=self._chat.confidential))
+        finally:
+            self._editing = False
 
     def action_export(self, wanted: str = "") -> None:
         """Write the session on screen into a file; `/export html ~/lease.html` asks no more than it must."""
@@ -534,6 +553,6 @@ class DuologueApp(App[int]):
 _APP_ACTIONS = frozenset(
     {
         *("new_session", "sessions", "search", "confidential", "key", "help", "leave"),
-        *("models", "model_left", "model_right", "demo", "copy_out", "links", "export", "import"),
+        *("models", "model_left", "model_right", "demo", "copy_out", "links", "export", "import", "edit"),
     }
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -122,6 +123,7 @@ class World:
             open_address=self.open_address if settings.browser and not self._wiring.confinement else None,
             start=start,
             draft=self._carried.draft,
+            edit=self._edit if settings.editor else None,
             level="" if self._wiring.confinement is None else self._wiring.confinement.level.value,
             hear_refusals=self.hear_refusals,
             out_of_reach=self.out_of_reach,
@@ -139,6 +141,12 @@ class World:
         if confinement is None or server is None or targets_of(server) & confinement.targets:
             return ""
         return server.display
+
+    async def _edit(self, text: str) -> str:
+        from tui.external_editor import edited
+
+        settings = self._wiring.settings
+        return await edited(settings.editor, settings.data_directory, text)
 
     def _take_restart(self, asked: Restart) -> None:
         self.restart = replace(asked, offline=self._wiring.offline)
@@ -223,7 +231,11 @@ class World:
         return True
 
     def preload(self) -> None:
-        """Begin importing the client libraries."""
+        """Begin importing the client libraries, and remove what a killed program left behind."""
+        if sys.platform != "win32":
+            from tui.external_editor import remove_leftovers
+
+            remove_leftovers(self._wiring.settings.data_directory)
         self._wiring.local_import.start()
         self._wiring.claude_import.start()
 

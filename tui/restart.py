@@ -127,7 +127,7 @@ def orders(settings: Settings, specs: Iterable[str | None]) -> Orders:
         targets=frozenset(reached),
         at_most=settings.confinement_at_most,
         require_kernel=settings.require_kernel,
-        programs=_engine_programs(settings),
+        programs=_engine_programs(settings) | set(settings.editor[:1]),
         session_bus=settings.session_bus,
         settings=settings.handed_over,
     )

@@ -102,6 +102,9 @@ class Services:
     """Has the user's browser open an address; False if that failed. None: there is no browser to be had from here."""
     level: str = ""
     """What holds this process, if it is a confidential one: "kernel (namespace)", ...; "" for an ordinary one."""
+    edit: Callable[[str], Awaitable[str]] | None = None
+    """Have a text edited in the user's editor, which has the terminal meanwhile; None: there is none. Raises
+    `EditFailed`."""
     draft: str = ""
     """What stood in the prompt box of the process before this one."""
     hear_refusals: Callable[[Callable[[str], None]], None] = lambda _: None

@@ -7,6 +7,8 @@ A mistake in the file is an error with its place, never silently ignored.
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -88,6 +90,9 @@ class Settings:
     """DUOLOGUE_CONFINEMENT: a weaker level than could be had, for tests and for systems where a level does harm. It
     is always shown, and `require_kernel` still holds, so the environment cannot weaken the promise unseen."""
     session_bus: str = ""
+    editor: tuple[str, ...] = ()
+    """The program that the draft is edited in, by its path, and its arguments: VISUAL, EDITOR, else vi; () for none,
+    and on Windows, where the draft's folder could not be locked."""
     handed_over: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What a confidential process is told of the environment that it does not get."""
     engine_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -112,7 +117,7 @@ _TEXTUAL = frozenset(
     for name in ("ANIMATIONS", "COLOR_SYSTEM", "DIM_FACTOR", "DISABLE_KITTY_KEY", "FPS", "SMOOTH_SCROLL", "SPEEDUPS")
 )
 """The variables of Textual that are obeyed."""
-_HANDED_OVER = ("OLLAMA_HOST", "OLLAMA_MODELS")
+_HANDED_OVER = ("OLLAMA_HOST", "OLLAMA_MODELS", "VISUAL", "EDITOR")
 _LEVELS = {"namespace": Level.NAMESPACE, "seccomp": Level.SECCOMP, "guard": Level.GUARD}
 _TABLES: Mapping[str, Mapping[str, str]] = {
     "": {
@@ -176,6 +181,7 @@ def load(environment: Mapping[str, str] | None = None, *, handed_over: Mapping[s
         no_color=bool(env.get("NO_COLOR")) or env.get("TERM") == "dumb",
         terminal={name: env[name] for name in _TERMINAL if env.get(name)},
         confinement_at_most=_level(env.get("DUOLOGUE_CONFINEMENT", "").strip()),
+        editor=_editor(env.get("VISUAL", "").strip() or env.get("EDITOR", "").strip() or "vi", env.get("PATH")),
         session_bus=env.get("DBUS_SESSION_BUS_ADDRESS", ""),
         handed_over={name: env[name] for name in _HANDED_OVER if name in env},
         engine_environment={name: env[name] for name in _ENGINE if name in env},
@@ -215,6 +221,16 @@ def _level(word: str) -> Level:
     if word and word not in _LEVELS:
         raise SettingsError(f"DUOLOGUE_CONFINEMENT: {word} is no level. Write {', '.join(_LEVELS)}, or leave it out.")
     return _LEVELS[word] if word else Level.NAMESPACE
+
+
+def _editor(command: str, path: str | None) -> tuple[str, ...]:
+    """Words as a shell would split them; no shell is ever run. () where it cannot be read or is not there."""
+    try:
+        words = shlex.split(command)
+    except ValueError:  # a quotation without its end
+        return ()
+    program = shutil.which(words[0], path=path) if words and sys.platform != "win32" else None
+    return () if program is None else (program, *words[1:])
 
 
 def _directory(env: Mapping[str, str], name: str, default: Path) -> Path:

@@ -249,6 +249,10 @@ class ChatScreen(Screen[None]):
         self._prompt.clear()
         return draft
 
+    def replace_draft(self, text: str) -> None:
+        """Put another text in place of what stands in the prompt box."""
+        self._prompt.draft = text
+
     def give_back(self, text: str) -> None:
         """Put text that was not sent into the prompt box, before what has been typed there since."""
         if text:
