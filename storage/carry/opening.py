@@ -74,7 +74,7 @@ def _conversations(file: IO[bytes], read: Callable[[Fields], Iterator[Conversati
     for number, found in enumerate(json_stream.values(file, "item"), 1):
         where = f"conversation {number:,}"
         if isinstance(found, TooBig):
-            yield Problem(where, "it is too big")
+            yield Problem(where, json_stream.TOO_BIG)
             continue
         try:
             for conversation in read(fields.record(found, "it")):

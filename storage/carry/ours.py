@@ -10,10 +10,11 @@ from storage.carry import fields, json_stream
 from storage.carry.document import check_head, session_from, turn_from
 from storage.carry.events import Event, Events, Problem, SessionRead, TurnRead, Unreadable
 from storage.carry.fields import BadRecord, Fields
-from storage.carry.json_stream import BIGGEST_RECORD, Building, TooBig
+from storage.carry.json_stream import BIGGEST_RECORD, TOO_BIG, Building, TooBig
 
 _SESSION, _TURNS = "sessions.item", "sessions.item.turns"
 _TURN = f"{_TURNS}.item"
+_PIECE = 1024 * 1024
 
 
 def json_events(file: IO[bytes]) -> Events:
@@ -66,6 +67,7 @@ class _Reading:
         where = f"session {self._sessions:,}"
         try:
             assert self._session is not None  # noqa: S101 - only while one is open
+            _refuse_too_big(self._session.value)
             yield SessionRead(session_from(fields.record(self._session.value, "it")))
             self._good = True
         except BadRecord as problem:
@@ -87,6 +89,9 @@ def jsonl_events(file: IO[bytes]) -> Events:
     current: str | None = None
     for number, line in enumerate(_lines(file), 1):
         where = f"line {number:,}"
+        if isinstance(line, TooBig):
+            yield Problem(where, TOO_BIG)
+            continue
         if not line.strip():
             continue
         try:
@@ -110,10 +115,14 @@ def jsonl_events(file: IO[bytes]) -> Events:
             yield Problem(where, str(problem))
 
 
-def _turn_event(found: object, where: str) -> Event:
+def _refuse_too_big(found: object) -> None:
     if isinstance(found, TooBig):
-        return Problem(where, "it is too big")
+        raise BadRecord(TOO_BIG)
+
+
+def _turn_event(found: object, where: str) -> Event:
     try:
+        _refuse_too_big(found)
         return TurnRead(turn_from(fields.record(found, "it")))
     except BadRecord as problem:
         return Problem(where, str(problem))
@@ -126,10 +135,16 @@ def _check(head: Fields) -> None:
         raise Unreadable(f"This export cannot be read: {problem}.") from problem
 
 
-def _lines(file: IO[bytes]) -> Iterator[bytes]:
+def _lines(file: IO[bytes]) -> Iterator[bytes | TooBig]:
     first = True
     while line := file.readline(BIGGEST_RECORD):
-        yield line.removeprefix(b"\xef\xbb\xbf") if first else line
+        if len(line) == BIGGEST_RECORD and not line.endswith(b"\n"):
+            del line
+            while (rest := file.readline(_PIECE)) and not rest.endswith(b"\n"):
+                pass
+            yield TooBig()
+        else:
+            yield line.removeprefix(b"\xef\xbb\xbf") if first else line
         first = False
 
 

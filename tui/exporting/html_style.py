@@ -48,6 +48,8 @@ h1 { font-size: 29px; line-height: 1.25; margin: 0 0 10px; letter-spacing: -0.01
   padding: 16px 22px; border-radius: 10px; background: var(--ask); white-space: pre-wrap; font-size: 17px;
 }
 .label { display: flex; gap: 12px; align-items: baseline; margin: 0 0 8px; font-size: 13px; color: var(--quiet); }
+.ask + .label { margin-top: 10px; }
+.label + .label { margin-top: -2px; }
 .label b { color: var(--ink); letter-spacing: 0.06em; text-transform: uppercase; font-size: 12px; }
 .label a { color: inherit; text-decoration: none; }
 .sides { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 20px; margin-top: 16px; }
