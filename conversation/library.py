@@ -126,11 +126,13 @@ class Library:
         return sum(one.bytes_sent for one in totals if one.left_to or one.locality != Locality.THIS_MACHINE)
 
     async def search(self, query: str, *, limit: int = 50, offset: int = 0, thinking: bool = False) -> Found | None:
-        """Where `query` is found in ordinary sessions; None if a newer search was asked for meanwhile.
+        """Where `query` is found in the sessions that are listed; None if a newer search was asked for meanwhile.
 
         Off the event loop: over a large store it takes longer than a frame. Raises `StoreError`.
         """
-        return await self._store.search(query, limit=limit, offset=offset, thinking=thinking)
+        return await self._store.search(
+            query, limit=limit, offset=offset, thinking=thinking, include_confidential=self._confidential_only
+        )
 
     async def find(self, conversation: Conversation, needle: Needle) -> Sequence[Occurrences] | None:
         """Which of a conversation's turns have it, oldest first; None if a newer search was asked for meanwhile.
@@ -172,6 +174,15 @@ class Library:
         newest = self._store.reader.sessions(limit=1, wanted=SessionFilter(confidential=self._listed))
         return newest[0].session.id if newest else None
 
+    def whole_id(self, beginning: str) -> str:
+        """The id of the session whose id begins so. Raises `NotFound`, `Ambiguous`."""
+        return self._store.reader.find_session(beginning).id
+
+    @property
+    def anything_waits(self) -> bool:
+        """True if a confidential session is here that belongs into the vault. Raises `StoreError`."""
+        return self._store.kept and not self._store.reader.is_vault and bool(self._store.reader.sessions_to_move())
+
     def count(self) -> int:
         """How many sessions there are."""
         return self._store.reader.session_count()
@@ -189,8 +200,9 @@ class Library:
         return Requests(self._store, None)
 
     def last_pair(self) -> Mapping[Side, str]:
-        """The models of the newest ordinary session, for the next one; the demo model is nobody's choice for long."""
-        newest = next(iter(self._store.reader.sessions(limit=1, wanted=SessionFilter(confidential=False))), None)
+        """The models of the newest session of this kind, for the next; the demo is nobody's choice for long."""
+        same_kind = SessionFilter(confidential=self._confidential_only)
+        newest = next(iter(self._store.reader.sessions(limit=1, wanted=same_kind)), None)
         if newest is None:
             return {}
         pair = {Side.LEFT: newest.session.left, Side.RIGHT: newest.session.right}

@@ -11,6 +11,8 @@ key over one that exists: who has no key is told so, and nothing is written. Wha
     troubles = await bring_in(main_path, vault.path, key, now)     # finishes every move that was begun or marked
     store = StoreThread(vault.path, key=key, now=...)
 
+`tui/vault_door.py` does it with a person to ask.
+
 In an ordinary process, `Store.mark_confidential` is all: the session then waits for `bring_in`, and no program sends
 a byte of it to a cloud. Ask `exists` there; it opens nothing.
 """
@@ -171,7 +173,10 @@ def _bring_in(
     try:
         confidential = Store.open(vault, key=key)
         try:
-            return move_all_latched(ordinary, confidential, now(), patience=patience)
+            troubles = move_all_latched(ordinary, confidential, now(), patience=patience)
+            while confidential.index_changes():
+                pass  # what came is found from now on, also by a reader
+            return troubles
         finally:
             confidential.close()
     finally:

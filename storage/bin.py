@@ -10,7 +10,7 @@ from datetime import datetime
 
 from storage import rows
 from storage.database import Database
-from storage.errors import Ambiguous, NotFound
+from storage.errors import Ambiguous, NotFound, in_vault
 from storage.records import Session
 
 _KINDS = {
@@ -43,10 +43,11 @@ class BinTable:
 
     def bin_count(self, confidential: bool | None = None) -> int:
         """How many sessions are in the bin; with `confidential` of that kind only."""
-        return self._db.number(f"SELECT count(*) FROM sessions WHERE deleted_at IS NOT NULL{_KINDS[confidential]}")  # noqa: S608 - fixed words
+        shown = self._shown(confidential)
+        return self._db.number(f"SELECT count(*) FROM sessions WHERE deleted_at IS NOT NULL{shown}")  # noqa: S608 - fixed words
 
     def find_deleted_session(self, prefix: str) -> Session:
-        """The session in the bin whose id begins so, in either case. Raises `NotFound`, `Ambiguous`."""
+        """The session in the bin whose id begins so, in either case. Raises as `find_session` does."""
         found = self._db.rows(
             "SELECT * FROM sessions WHERE substr(id, 1, length(?1)) = ?1 AND deleted_at IS NOT NULL LIMIT 2",
             (prefix.strip().upper(),),
@@ -55,7 +56,10 @@ class BinTable:
             raise NotFound(f"No session in the bin begins with {prefix}. `duologue sessions list --bin` shows it.")
         if len(found) > 1:
             raise Ambiguous(f"More than one session in the bin begins with {prefix}. Write more of its id.")
-        return rows.session(found[0])
+        session = rows.session(found[0])
+        if session.confidential and not self._db.holds_confidential:
+            raise in_vault(session.id)
+        return session
 
     def empty_bin(self, until: datetime, confidential: bool | None = None) -> int:
         """Delete for good what was put into the bin up to that time; tell how many sessions that were.
@@ -63,13 +67,17 @@ class BinTable:
         With `confidential` sessions of that kind only.
 
         No byte of them is left in the tables. The search index forgets their words in its own time
-        (`index_step`), and the write-ahead log when it is next moved into the file.
+        (`index_step`), and the write-ahead log when it is next moved into the file. A confidential session in an
+        ordinary file is not seen there, so it is left to the vault's bin.
         """
         with self._db.transaction():
             return self._db.write(
-                f"DELETE FROM sessions WHERE deleted_at <= ?{_KINDS[confidential]}",  # noqa: S608 - fixed words
+                f"DELETE FROM sessions WHERE deleted_at <= ?{self._shown(confidential)}",  # noqa: S608 - fixed words
                 (rows.time_text(until),),
             ).rowcount
+
+    def _shown(self, confidential: bool | None) -> str:
+        return _KINDS[confidential] + ("" if self._db.holds_confidential else _KINDS[False])
 
 
 def _gone(session_id: str) -> NotFound:

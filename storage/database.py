@@ -122,6 +122,11 @@ class Database:
         return self._key is not None
 
     @property
+    def holds_confidential(self) -> bool:
+        """False for an ordinary file: a confidential session in it only waits to be moved into the vault."""
+        return self.encrypted or self.path is None
+
+    @property
     def place(self) -> str:
         """Where the database is, for people."""
         return str(self.path) if self.path else "memory"

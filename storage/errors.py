@@ -9,6 +9,7 @@
     ├── DiskFull          there is no room
     ├── FileGone          the file was removed or replaced while it was open
     ├── NotFound          no such session, turn, reply or file
+    │   └── InVault       there is, and an ordinary program does not show it
     ├── Ambiguous         more than one session fits
     ├── AlreadySettled    a reply has reached its outcome; it does so once
     ├── Refused           a confidential session keeps what it promised
@@ -59,6 +60,10 @@ class FileGone(StoreError):
 
 class NotFound(StoreError):
     """There is no such session, turn, reply or file."""
+
+
+class InVault(NotFound):
+    """The session is confidential, and this is not its place; only a confidential process shows it."""
 
 
 class Ambiguous(StoreError):
@@ -145,6 +150,14 @@ def gone(what: str) -> NotFound:
     return NotFound(
         f"{what} is not here any more: another window made it confidential and moved it into the vault, or deleted "
         "it. Copy what you need from the screen; F8 opens the vault."
+    )
+
+
+def in_vault(session_id: str) -> InVault:
+    """The one wording for a session that an ordinary program does not show."""
+    return InVault(
+        "That session is confidential, so it is shown by a program without a network alone. Open it with: "
+        f"duologue --confidential --session {session_id}"
     )
 
 

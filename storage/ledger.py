@@ -34,6 +34,10 @@ SELECT host, port, locality, verdict, by_your_word, left_to, count(*) AS request
 FROM requests {where} GROUP BY host, port, locality, verdict, by_your_word, left_to ORDER BY min(id)
 """
 
+_ORDINARY = (
+    "WHERE (session_id IS NULL OR session_id NOT IN (SELECT id FROM sessions WHERE confidential_since IS NOT NULL))"
+)
+
 
 class LedgerTable:
     """All that `Store` does with the ledger."""
@@ -133,7 +137,7 @@ class LedgerTable:
 
     def requests(self, session_id: str | None = None, *, limit: int | None = None) -> list[RequestRecord]:
         """The ledger of one session, or the whole one; oldest first. `limit` gives the newest ones only."""
-        where = "" if session_id is None else "WHERE session_id = ?"
+        where = self._where(session_id)
         page = self._db.rows(
             f"SELECT * FROM requests {where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - fixed words
             (*_of(session_id), -1 if limit is None else limit),
@@ -142,7 +146,7 @@ class LedgerTable:
 
     def request_page(self, session_id: str | None, first: int, count: int) -> list[RequestRecord]:
         """A run of the same ledger, oldest first; `first` counts from 0. Rows that come later do not move it."""
-        where = "" if session_id is None else "WHERE session_id = ?"
+        where = self._where(session_id)
         page = self._db.rows(
             f"SELECT * FROM requests {where} ORDER BY id LIMIT ? OFFSET ?",  # noqa: S608 - fixed words
             (*_of(session_id), count, first),
@@ -151,13 +155,19 @@ class LedgerTable:
 
     def request_totals(self, session_id: str | None = None) -> list[RequestTotal]:
         """The same ledger added up, by address, locality and how requests ended; first used first."""
-        where = "" if session_id is None else "WHERE session_id = ?"
+        where = self._where(session_id)
         found = self._db.rows(_TOTALS.format(where=where), _of(session_id))
         return [RequestTotal(**{**dict(row), "by_your_word": bool(row["by_your_word"])}) for row in found]
 
     def cloud_turns(self, session_id: str) -> int:
         """Of how many turns something was sent to a cloud, or may have been."""
         return self._db.number(_CLOUD_TURNS, (session_id,))
+
+    def _where(self, session_id: str | None) -> str:
+        """Rows of a session, or all that are shown here: those of one that waits for the vault go there too."""
+        if session_id is not None:
+            return "WHERE session_id = ?"
+        return "" if self._db.holds_confidential else _ORDINARY
 
     def _insert(self, values: tuple[Value, ...], verdict: str) -> int:
         session_id = values[0]

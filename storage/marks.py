@@ -68,7 +68,8 @@ class MarksTable:
         """All tags in alphabetical order, and how many sessions outside the bin have each."""
         found = self._db.rows(
             "SELECT g.name, count(*) AS sessions FROM tags g JOIN sessions s ON s.id = g.session_id"
-            " WHERE s.deleted_at IS NULL GROUP BY g.name ORDER BY g.name"
+            " WHERE s.deleted_at IS NULL AND (?1 OR s.confidential_since IS NULL) GROUP BY g.name ORDER BY g.name",
+            (int(self._db.holds_confidential),),
         )
         return {row["name"]: row["sessions"] for row in found}
 

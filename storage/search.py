@@ -106,7 +106,8 @@ class SearchTable:
         Raises `SearchStopped` after `stop_search`.
         """
         wanted = parse(query, self._prefix_letters())
-        include_confidential = include_confidential or self._db.encrypted  # a vault has no others
+        # A vault has no others; in an ordinary file they are waiting to be moved.
+        include_confidential = self._db.encrypted or (include_confidential and self._db.holds_confidential)
         if not wanted.choices:
             return []
         found = self._documents(wanted, limit, offset, session_id, include_confidential, thinking)

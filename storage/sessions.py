@@ -1,4 +1,8 @@
-"""The sessions table: making, finding, listing and changing conversations, without their turns."""
+"""The sessions table: making, finding, listing and changing conversations, without their turns.
+
+A confidential session in an ordinary file waits to be moved into the vault. There it is not listed, counted or found;
+only whoever has its whole id reaches it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from datetime import date, datetime, time
 
 from storage import rows
 from storage.database import Database, Value
-from storage.errors import Ambiguous, NotFound, gone
+from storage.errors import Ambiguous, NotFound, gone, in_vault
 from storage.records import Session, SessionSummary
 from storage.session_filter import EVERYTHING, Order, SessionFilter
 
@@ -37,6 +41,8 @@ _ORDERS = {
     Order.COST: f"{_COST_OF} DESC, s.id DESC",
     Order.TURNS: "(SELECT count(*) FROM turns t WHERE t.session_id = s.id) DESC, s.id DESC",
 }
+ORDINARY = "s.confidential_since IS NULL"
+"""What a session `s` must meet to be shown in an ordinary file, as SQL."""
 _SHELVES = {
     "list": "s.deleted_at IS NULL AND s.archived_at IS NULL",
     "archive": "s.deleted_at IS NULL AND s.archived_at IS NOT NULL",
@@ -103,21 +109,30 @@ class SessionsTable:
         return rows.session(row)
 
     def find_session(self, prefix: str) -> Session:
-        """The session whose id begins so, in either case; deleted ones aside. Raises `NotFound`, `Ambiguous`."""
+        """The session whose id begins so, in either case; deleted ones aside.
+
+        Raises `NotFound`, `InVault` for a confidential one in an ordinary file, `Ambiguous`.
+        """
         start = prefix.strip().upper()
         found = self._db.rows(
             "SELECT * FROM sessions WHERE id >= ?1 AND id < ?1 || ?2 AND deleted_at IS NULL LIMIT 2",
             (start, _AFTER_ANY_ID),
         )
         if not start or not found:
-            raise _no_session(prefix)
+            raise _no_session(prefix, is_vault=self._db.holds_confidential)
         if len(found) > 1:
             raise Ambiguous(f"More than one session begins with {prefix}. Write more of its id.")
-        return rows.session(found[0])
+        session = rows.session(found[0])
+        if session.confidential and not self._db.holds_confidential:
+            raise in_vault(session.id)
+        return session
 
     def latest_session(self) -> Session | None:
         """The session that was used last, deleted ones aside; None if there is none."""
-        row = self._db.row("SELECT * FROM sessions WHERE deleted_at IS NULL ORDER BY updated DESC, id DESC LIMIT 1")
+        row = self._db.row(
+            f"SELECT * FROM sessions s WHERE deleted_at IS NULL AND {self._listed}"  # noqa: S608 - fixed words
+            " ORDER BY updated DESC, id DESC LIMIT 1"
+        )
         return None if row is None else rows.session(row)
 
     def sessions(
@@ -134,7 +149,7 @@ class SessionsTable:
         which a search has found them. An ordinary page is found in an index that holds the titles; only its own rows
         and their totals are read. Other filters and orders read more of the sessions, but no text.
         """
-        conditions, parameters = _conditions(wanted, said_in)
+        conditions, parameters = _conditions(wanted, said_in, self._listed)
         order = _ORDERS[wanted.order]
         page = self._db.rows(
             f"SELECT * FROM sessions s WHERE rowid IN (SELECT rowid FROM sessions s WHERE {conditions}"  # noqa: S608 - fixed words
@@ -145,7 +160,7 @@ class SessionsTable:
 
     def count_sessions(self, wanted: SessionFilter, said_in: Collection[str] = ()) -> int:
         """How many sessions `sessions` would list on all pages."""
-        conditions, parameters = _conditions(wanted, said_in)
+        conditions, parameters = _conditions(wanted, said_in, self._listed)
         return self._db.number(f"SELECT count(*) FROM sessions s WHERE {conditions}", parameters)  # noqa: S608 - fixed words
 
     def summary(self, session_id: str) -> SessionSummary:
@@ -154,7 +169,9 @@ class SessionsTable:
 
     def session_count(self) -> int:
         """How many sessions there are, without those in the bin and those put away."""
-        return self._db.number("SELECT count(*) FROM sessions WHERE deleted_at IS NULL AND archived_at IS NULL")
+        return self._db.number(
+            f"SELECT count(*) FROM sessions s WHERE deleted_at IS NULL AND archived_at IS NULL AND {self._listed}"  # noqa: S608 - fixed words
+        )
 
     def rename_session(self, session_id: str, title: str) -> None:
         """Give a session another title; its place in the list stays. Raises `NotFound`."""
@@ -180,6 +197,11 @@ class SessionsTable:
         """Ids of the confidential sessions in an ordinary file, oldest first: they belong into the vault."""
         return [row["id"] for row in self._db.rows("SELECT id FROM sessions WHERE confidential_since IS NOT NULL")]
 
+    @property
+    def _listed(self) -> str:
+        """What a session `s` must meet to be shown here, as SQL."""
+        return "TRUE" if self._db.holds_confidential else ORDINARY
+
     def _change(self, session_id: str, assignments: str, values: tuple[Value, ...]) -> None:
         with self._db.transaction():
             changed = self._db.write(f"UPDATE sessions SET {assignments} WHERE id = ?", (*values, session_id))  # noqa: S608 - fixed words
@@ -192,9 +214,9 @@ class SessionsTable:
         return SessionSummary(session, **dict(totals), tags=tuple(row["name"] for row in tags))
 
 
-def _conditions(wanted: SessionFilter, said_in: Collection[str]) -> tuple[str, list[Value]]:
+def _conditions(wanted: SessionFilter, said_in: Collection[str], listed: str) -> tuple[str, list[Value]]:
     """What a session `s` must meet, as SQL and its parameters."""
-    conditions, parameters = [_SHELVES[wanted.shelf]], list[Value]()
+    conditions, parameters = [_SHELVES[wanted.shelf], listed], list[Value]()
 
     def must(condition: str, *values: Value) -> None:
         conditions.append(condition)
@@ -257,5 +279,7 @@ def id_from(born: datetime, bits: int) -> str:
     return "".join(_CROCKFORD[number >> 5 * place & 31] for place in reversed(range(_ID_LENGTH)))
 
 
-def _no_session(name: str) -> NotFound:
-    return NotFound(f"There is no session {name}. `duologue sessions list` shows what there is.")
+def _no_session(name: str, *, is_vault: bool) -> NotFound:
+    listed = f"There is no session {name}. `duologue sessions list` shows what there is."
+    elsewhere = f" A confidential one is opened with: duologue --confidential --session {name}"
+    return NotFound(listed if is_vault else listed + elsewhere)

@@ -19,6 +19,7 @@ from storage.attachments import LONGEST_TEXT, text_of
 from storage.database import Database, storable
 from storage.far_parent import FarParent, far_parent, join
 from storage.records import Outcome, Reply, Session, Turn
+from storage.sessions import ORDINARY
 
 _PAGE = 500
 """Ids of turns, or sessions, read or deleted at once."""
@@ -81,7 +82,11 @@ class WholeTable:
 
     def session_ids(self) -> list[str]:
         """The ids of all sessions, oldest first, those in the bin aside."""
-        return [row["id"] for row in self._db.rows("SELECT id FROM sessions WHERE deleted_at IS NULL ORDER BY id")]
+        listed = "TRUE" if self._db.holds_confidential else ORDINARY
+        return [
+            row["id"]
+            for row in self._db.rows(f"SELECT id FROM sessions s WHERE deleted_at IS NULL AND {listed} ORDER BY id")  # noqa: S608 - fixed words
+        ]
 
     def whole_session(self, session_id: str) -> WholeSession:
         """A session and what belongs to it, without its turns; with its parent, also one that is not here.

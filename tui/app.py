@@ -265,6 +265,15 @@ class DuologueApp(App[int]):
         return [*super().get_line_filters(), self._guard]
 
     async def _open_store(self, *, keep: bool = True) -> None:
+        if keep and self.services.unlock is not None:
+            from tui.vault_dialogs import VaultDialogs
+            from tui.vault_door import VaultLeft
+
+            try:
+                keep = await self.services.unlock(VaultDialogs(self, self._chat.say))
+            except VaultLeft:
+                self.exit(return_code=0)
+                return
         try:
             library = await self.services.open_library(keep, self._say_unsaved)
         except StoreError as problem:

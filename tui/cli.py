@@ -91,11 +91,31 @@ def _become_confidential(arguments: Namespace, configured: Settings) -> NoReturn
     from tui.confinement.reexec import NotRestarted
     from tui.restart import restart_confidential, stored_specs
 
+    if getattr(arguments, "session", None) is not None and arguments.keep:
+        _latch(arguments.session, configured)
     named = [getattr(arguments, side, None) for side in ("left", "right")]
     try:
         restart_confidential(configured, sys.argv[1:], [*named, *stored_specs(configured.database)])
     except NotRestarted as error:
         raise UsageError(str(error)) from error
+
+
+def _latch(beginning: str, configured: Settings) -> None:
+    """Let the latch of an ordinary session fall, so that the confidential process finds it in the vault."""
+    from conversation.vault import exists
+    from storage.errors import NotFound
+    from storage.store import Store
+    from tui.wiring import utc_now
+
+    if not exists(configured.database):
+        return
+    store = Store.open(configured.database)
+    try:
+        store.mark_confidential(store.find_session(beginning).id, utc_now())
+    except NotFound:
+        pass  # it has fallen already, or the session is in the vault, which nobody can look into from here
+    finally:
+        store.close()
 
 
 def _take_words(arguments: Namespace, wiring: Wiring) -> None:
@@ -279,7 +299,7 @@ def _start(arguments: Namespace, wiring: Wiring) -> Start:
     start = Start(
         left=arguments.left or demo,
         right=arguments.right or demo,
-        session=None if arguments.session is None else _whole_id(wiring, arguments.session),
+        session=None if arguments.session is None else _session(wiring, arguments.session),
         confidential=arguments.confidential or wiring.confinement is not None,
         offline=arguments.offline,
         continue_last=arguments.continue_last,
@@ -291,9 +311,12 @@ def _start(arguments: Namespace, wiring: Wiring) -> Start:
     return start
 
 
-def _whole_id(wiring: Wiring, beginning: str) -> str:
+def _session(wiring: Wiring, beginning: str) -> str:
+    """A session's whole id; in a confidential process the beginning, until the vault is open."""
     from storage.store import Store
 
+    if wiring.confinement is not None:
+        return beginning
     store = Store.open(wiring.settings.database, read_only=True)
     try:
         return store.find_session(beginning).id

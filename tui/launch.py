@@ -34,6 +34,8 @@ from tui.words import key_source
 if TYPE_CHECKING:
     from conversation.library import Library
     from storage.thread import StoreThread
+    from storage.vault_key import VaultKey
+    from tui.vault_door import Asker
 
 
 def run_app(
@@ -88,6 +90,8 @@ class World:
         """The last one is of the session on screen: the one on disk, or one in memory on top of it."""
         self._carried = carried
         self._may_restart = may_restart and wiring.confinement is None
+        self._has_vault = keep and wiring.confinement is not None
+        self._key: VaultKey | None = None
         self.restart: Restart | None = None
         """Set by the app before it ends: how to go on."""
         self._unsaved: list[StoreError] = []
@@ -129,6 +133,10 @@ class World:
             out_of_reach=self.out_of_reach,
             kept_from_restarting=self._kept_from_restarting if self._may_restart else None,
             restart=self._take_restart if self._may_restart else None,
+            unlock=self.unlock if self._has_vault else None,
+            vault_exists=self._wiring.vault_exists,
+            recovery_text=self.recovery_text if self._has_vault else None,
+            listing=self._carried.listing,
         )
 
     def hear_refusals(self, tell: Callable[[str], None]) -> None:
@@ -154,6 +162,30 @@ class World:
     async def _kept_from_restarting(self, size: int) -> str:
         return await asyncio.to_thread(kept_from_restarting, self._wiring.settings, size)
 
+    async def unlock(self, asker: Asker) -> bool:
+        """Open the vault, or agree to keep nothing; then move into it what waits. Raises `VaultLeft`."""
+        from conversation.vault import bring_in
+        from tui.vault_door import MEMORY_ONLY, MOVING, vault_key
+
+        settings = self._wiring.settings
+        self._key = await vault_key(self._wiring.vault(), asker)
+        if self._key is None:
+            asker.tell(MEMORY_ONLY)
+            return False
+        try:
+            if await asyncio.to_thread(self._wiring.anything_waits):
+                asker.tell(MOVING)
+            troubles = await bring_in(settings.database, settings.vault, self._key, self._wiring.now)
+        except StoreError as problem:
+            troubles = [problem]
+        for trouble in troubles:
+            asker.tell(str(trouble))
+        return True
+
+    def recovery_text(self) -> str:
+        """The vault's key for paper; "" while the vault is shut."""
+        return "" if self._key is None else self._key.recovery_text()
+
     async def open_library(self, keep: bool, tell: Callable[[StoreError], None]) -> Library:
         """Open the store and give the conversations in it; `tell` hears what could not be saved later.
 
@@ -163,6 +195,7 @@ class World:
         await asyncio.to_thread(load_conversations)
         store = self._wiring.store(
             keep=keep and self._keep,
+            key=self._key,
             on_problem=lambda problem: self._tell(problem),
             content=b"" if self._stores else self._carried.memory,
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from backends.address import PORTS, AddressRefused, ServerAddress, parse_server
 from backends.spec import SpecError, parse
+from conversation.attested import FILE_NAME, Attested
 from storage import Side
 from tui.settings import Settings, own_environment
 
@@ -33,10 +34,13 @@ class Carried:
     """A store that is kept nowhere, see `Store.in_memory_content`; b"" for none."""
     session: str | None = None
     """Id of the session in it to go on with."""
+    listing: bool = False
+    """The person asked for the list of what is in the vault."""
 
     def __bytes__(self) -> bytes:
         """For `from_bytes`: a line of JSON, then the store."""
-        return json.dumps({"draft": self.draft, "session": self.session}).encode() + b"\n" + self.memory
+        told = {"draft": self.draft, "session": self.session, "listing": self.listing}
+        return json.dumps(told).encode() + b"\n" + self.memory
 
     @classmethod
     def from_bytes(cls, carried: bytes) -> Carried:
@@ -45,7 +49,7 @@ class Carried:
             return cls()
         line, _, memory = carried.partition(b"\n")
         told = json.loads(line)
-        return cls(draft=told["draft"], memory=memory, session=told["session"])
+        return cls(memory=memory, **told)
 
 
 NOTHING = Carried()
@@ -134,8 +138,12 @@ def orders(settings: Settings, specs: Iterable[str | None]) -> Orders:
 
 
 def _addresses(settings: Settings, specs: Iterable[str | None]) -> Iterable[ServerAddress]:
-    """Every server that the configuration or a model names, as far as it can be read."""
+    """Every server that the configuration or a model names, as far as it can be read.
+
+    What is asked in the vault's sessions cannot be looked up here; a server of theirs was vouched for.
+    """
     named = [(settings.ollama_url, 11434), (settings.lmstudio_url, 1234)]
+    named += [(name, 0) for name in (*settings.attested, *Attested(settings.data_directory / FILE_NAME).names())]
     for text in {one for one in (*specs, settings.left, settings.right) if one}:
         try:
             spec = parse(text)
@@ -180,8 +188,10 @@ def stored_specs(database: Path) -> list[str]:
         return []
     try:
         found = store.sessions(limit=500)
+        waiting = [store.session(one) for one in store.sessions_to_move()]
     except StoreError:
         return []
     finally:
         store.close()
-    return [spec for one in found for spec in (one.session.left, one.session.right) if spec is not None]
+    sessions = [*waiting, *(one.session for one in found)]
+    return [spec for one in sessions for spec in (one.left, one.right) if spec is not None]

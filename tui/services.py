@@ -18,6 +18,7 @@ from tui.restart import Restart
 
 if TYPE_CHECKING:
     from conversation.library import Library
+    from tui.vault_door import Asker
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Start:
     left: str | None = None
     right: str | None = None
     session: str | None = None
-    """Id of a session to take up; already resolved."""
+    """Id of a session to take up, or in a confidential process the beginning of it."""
     confidential: bool = False
     offline: bool = False
     continue_last: bool = False
@@ -116,6 +117,15 @@ class Services:
     restart: Callable[[Restart], None] | None = None
     """How the program goes on as a confidential process, as soon as the app has ended; None: it is one, or it is
     part of another program."""
+    unlock: Callable[[Asker], Awaitable[bool]] | None = None
+    """Gets the vault's key before the store is opened, and moves into it what waits; False: nothing is to be kept.
+    None: this run has nothing to do with a vault. Raises `VaultLeft`."""
+    vault_exists: Callable[[], bool] = lambda: False
+    """True if there is a vault; nothing of it is opened."""
+    recovery_text: Callable[[], str] | None = None
+    """The recovery key of the vault that is open; None where no vault can be."""
+    listing: bool = False
+    """The person asked for the list of what is in the vault."""
     start: Start = field(default_factory=Start)
 
 

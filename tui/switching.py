@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from conversation.library import Library
 
 _ORDINARY = "That is an ordinary session, and this program has no network. To open it, quit and start duologue."
+VAULT_NOTICE = "The vault holds confidential sessions. F8 opens it (the program restarts without a network)."
 
 
 class Switching:
@@ -56,7 +57,10 @@ class Switching:
         """The session that the command line names, else a new one."""
         start = self._services.start
         try:
-            session = start.session or (self._library.newest_session() if start.continue_last else None)
+            session = self._library.newest_session() if start.continue_last else None
+            if start.session is not None:
+                is_beginning = self._services.unlock is not None  # the vault was shut when the command line was read
+                session = self._library.whole_id(start.session) if is_beginning else start.session
             if session is not None:
                 await self._show_or_restart(await self._taken_up(session))
                 self._chat.give_back(self._services.draft)
@@ -65,6 +69,8 @@ class Switching:
             self._chat.say(str(problem))
         await self.show_new(confidential=start.confidential)
         self._chat.give_back(self._services.draft)
+        if self._services.listing and self._library.newest_session() is not None:
+            await self.show_saved()
 
     async def show_new(self, *, confidential: bool, off_record: bool = False) -> None:
         """A new conversation: the models of the command line, else the configured ones, else of the last session.
@@ -85,19 +91,34 @@ class Switching:
 
     async def show_saved(self) -> None:
         """One that the person picks from the list. Raises `StoreError`."""
-        from tui.screens.sessions import SessionsScreen
+        from tui.screens.sessions import OPEN_VAULT, SessionsScreen
 
+        leads_to_vault = self._vault_is_elsewhere
         chosen = await self._app.push_screen_wait(
             SessionsScreen(
                 self._library.catalogue,
                 lambda: self._services.local_time(self._services.now()),
                 local_time=self._services.local_time,
+                aside=VAULT_NOTICE if leads_to_vault else "",
+                leads_to_vault=leads_to_vault,
             )
         )
-        if chosen is None:
+        if chosen == OPEN_VAULT:
+            await self._restart_into_vault()
+        elif chosen is None:
             await self._follow_changes()
         else:
             await self._show_at(chosen.session_id, chosen.hit, chosen.words)
+
+    @property
+    def _vault_is_elsewhere(self) -> bool:
+        """True if another process would show more sessions than this one. Raises `StoreError`."""
+        return self._services.restart is not None and (self._services.vault_exists() or self._library.anything_waits)
+
+    async def _restart_into_vault(self) -> None:
+        if self._services.restart is not None and await self.leave():
+            self._services.restart(Restart(carried=Carried(listing=True)))
+            self._app.exit(return_code=0)
 
     async def _follow_changes(self) -> None:
         """Show what was done in the library to the session on screen; one in the bin makes room for a new one."""
@@ -276,10 +297,14 @@ class Switching:
             left=models[Side.LEFT],
             right=models[Side.RIGHT],
             off_record=not kept,
-            carried=Carried(draft)
+            carried=Carried(draft, listing=self._wants_list(session, draft))
             if session is None or kept
             else Carried(draft, await self.library.memory(), session.id),
         )
+
+    def _wants_list(self, session: Session | None, draft: str) -> bool:
+        """True where there is nothing to go on with but what is in the vault."""
+        return session is None and self.library.kept and not draft.strip() and self._vault_is_elsewhere
 
 
 def in_the_bin(session: Session) -> str:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from conversation.library import Library
     from conversation.vault import Vault
     from storage.thread import StoreThread
+    from storage.vault_key import VaultKey
     from tui.confinement.barrier import Confinement
     from tui.confinement.guard import Guard
 
@@ -74,16 +75,22 @@ class Wiring:
         self,
         *,
         keep: bool = True,
+        key: VaultKey | None = None,
         on_problem: Callable[[StoreError], None] | None = None,
         content: bytes = b"",
     ) -> StoreThread:
         """The conversation store; `keep=False`: in memory, beginning with `content`, gone with the program.
 
-        `on_problem` hears of what could not be saved and nobody waits for.
+        With the vault's `key`, the vault; a confidential process has no other file. `on_problem` hears of what could
+        not be saved and nobody waits for.
         """
         from storage.thread import StoreThread
 
+        if keep and key is not None:
+            return StoreThread(self.settings.vault, key=key, now=self.now, on_problem=on_problem)
         if keep:
+            if self.confinement is not None:
+                raise ValueError("a confidential process keeps its sessions in the vault")
             return StoreThread(self.settings.database, now=self.now, on_problem=on_problem)
         return StoreThread(None, now=self.now, on_problem=on_problem, content=content)
 
@@ -125,6 +132,25 @@ class Wiring:
         from conversation.vault import Vault
 
         return Vault(self.settings.vault, VaultKeys())
+
+    def anything_waits(self) -> bool:
+        """True if the ordinary file has sessions that belong into the vault. Raises `StoreError`."""
+        from conversation.vault import exists
+        from storage.store import Store
+
+        if not exists(self.settings.database):
+            return False
+        store = Store.open(self.settings.database, read_only=True)
+        try:
+            return bool(store.sessions_to_move())
+        finally:
+            store.close()
+
+    def vault_exists(self) -> bool:
+        """True if there is a vault; nothing of it is opened."""
+        from conversation.vault import exists
+
+        return exists(self.settings.vault)
 
     @cached_property
     def keys(self) -> ApiKeys:

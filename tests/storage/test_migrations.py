@@ -95,12 +95,12 @@ def test_every_version_is_brought_up_to_date_with_its_data(path: Path, tmp_path:
         assert store.problems(thorough=True) == []
         if version:
             assert store.repair_open_replies(NOON) == 1
-            session = store.find_session("01s")
+            session = store.session("01S")
             (turn,) = store.turns(session.id)
             assert (session.title, session.draft, session.confidential_since) == ("Kept", "half", later(9))
             assert [reply.text for reply in turn.replies] == ["Because.", "So far" if version > 1 else ""]
             assert turn.replies[1].outcome is Outcome.INTERRUPTED
-            assert store.sessions()[0].cost_usd == 0.5
+            assert store.summary("01S").cost_usd == 0.5
             assert len(store.requests("01S")) == (version > 2)
             assert store._db.number("SELECT count(*) FROM tags") == (version > 3)
     assert assert_whole_version(path, tmp_path) == len(STEPS)

@@ -117,7 +117,9 @@ def test_confidential_sessions_are_found_only_when_asked_for(store: Store) -> No
     said(store, "The secret word", confidential=True)
     open_turn = said(store, "Another secret", seconds=2)
     assert places(store, "secret") == [(open_turn.id, Place.PROMPT)]
-    assert [hit.confidential for hit in store.search("secret", include_confidential=True)].count(True) == 1
+    assert [hit.confidential for hit in store.search("secret", include_confidential=True)].count(True) == (
+        store.path is None  # in an ordinary file it waits to be moved, and is not found at all
+    )
 
 
 @pytest.mark.usefixtures("ordinary_store")
@@ -125,7 +127,7 @@ def test_the_latch_takes_a_session_out_of_the_results_at_once(store: Store) -> N
     turn = said(store, "A word")
     store.mark_confidential(turn.session_id, NOON)
     assert store.search("word") == []
-    assert len(store.search("word", include_confidential=True)) == 1
+    assert len(store.search("word", include_confidential=True)) == (store.path is None)
 
 
 def test_a_search_can_stay_in_one_session(store: Store) -> None:

@@ -19,6 +19,7 @@ from tests.backends.scripted_server import Received
 from tests.backends.scripted_server import Reply as ServerReply
 from tests.engine_fixture import need_the_wheel
 from tests.tui.hostile import HOSTILE
+from tests.tui.keyring_program import keyring_program
 from tests.tui.program import PROJECT, Ended, Program, end, json_of, wait_for_output
 from tui.exit_codes import ExitCode
 
@@ -175,23 +176,42 @@ def test_nothing_to_ask_is_told(bare: Program) -> None:
 
 
 def test_confidential_session_does_not_ask_claude(bare: Program) -> None:
-    named = bare.run("ask", "-", "--confidential", "--left", "claude:", piped=b"hi")
-    unnamed = bare.run("ask", "-", "--confidential", piped=b"hi")
+    named = bare.run("ask", "-", "--confidential", "--no-save", "--left", "claude:", piped=b"hi")
+    unnamed = bare.run("ask", "-", "--confidential", "--no-save", piped=b"hi")
 
     assert (named.code, unnamed.code) == (ExitCode.NOTHING_TO_ASK, ExitCode.NOTHING_TO_ASK)
     assert "confidential" in named.err
 
 
-def test_confidential_answer_comes_from_this_machine(program: Program) -> None:
-    ended = program.run("ask", "-", "--confidential", "--demo", "--json", piped=b"hi")
+@pytest.mark.secret_service
+def test_confidential_answer_comes_from_this_machine(tmp_path: Path) -> None:
+    with keyring_program(tmp_path) as program:
+        ended = program.run("ask", "-", "--confidential", "--demo", "--json", piped=b"hi")
+        document = json_of(ended)
+        session = document["session"]
+        open_ = program.run("ask", "in the open", "--session", session)
+        latched = program.run("ask", "hi", "--demo", "--json")
+        more = ("ask", "-", "--confidential", "--demo", "--json", "--session")
+        again = program.run(*more, session, piped=b"and then?")
+        moved = program.run(*more, json_of(latched)["session"], piped=b"and then?")
 
-    assert ended.code == ExitCode.OK
-    document = json_of(ended)
-    assert document["confidential"] is True
-    assert {reply["locality"] for reply in document["sides"].values()} == {"this machine"}
-    later = program.run("ask", "in the open", "--session", document["session"])
-    assert later.code == ExitCode.USAGE
-    assert "Pipe it in" in later.err
+        assert ended.code == ExitCode.OK
+        assert "so are all confidential sessions" in ended.err, "what a lost key means is said once"
+        assert document["confidential"] is True
+        assert {reply["locality"] for reply in document["sides"].values()} == {"this machine"}
+        assert open_.code == ExitCode.USAGE
+        assert f"duologue --confidential --session {session}" in open_.err
+        assert (json_of(again)["turn"], json_of(moved)["turn"], moved.err) == (2, 2, "")
+        with program.opened_vault() as store:
+            assert store.session_count() == 2
+
+
+def test_confidential_question_without_a_keyring_or_a_terminal_is_asked_of_nobody(program: Program) -> None:
+    ended = program.run("ask", "-", "--confidential", "--demo", piped=b"hi")
+
+    assert ended.code == ExitCode.STORE
+    assert "--off-the-record" in ended.err
+    assert [one.name for one in program.data.iterdir() if one.suffix == ".db"] == []
 
 
 def test_missing_key_is_told_and_the_other_side_answers(program: Program) -> None:

@@ -10,9 +10,17 @@ import pytest
 
 from storage import Side
 from storage.store import Store
+from tests.tui.keyring_program import KeyringProgram, keyring_program
 from tests.tui.program import Program, json_of
 from tests.tui.test_commands_sessions import BORN, asked
 from tui.exit_codes import ExitCode
+
+
+@pytest.fixture
+def vaulted(tmp_path: Path) -> Iterator[KeyringProgram]:
+    """A program with a keyring, so that it can have a vault."""
+    with keyring_program(tmp_path, TZ="UTC") as program:
+        yield program
 
 
 @pytest.fixture
@@ -36,7 +44,7 @@ def test_everything_goes_into_one_file_and_comes_back_once(program: Program, sto
     second = other.run("sessions", "import", str(file))
 
     assert out.code == first.code == second.code == ExitCode.OK
-    assert "1 confidential session left out" in out.err
+    assert "confidential" not in out.err
     assert secret not in file.read_text()
     assert file.stat().st_mode & 0o777 == 0o600
     assert json_of(first)["sessions"] == 1
@@ -46,11 +54,13 @@ def test_everything_goes_into_one_file_and_comes_back_once(program: Program, sto
     assert again.out == file.read_text()
 
 
-def test_a_confidential_session_is_exported_only_when_that_is_said(program: Program, store: Store) -> None:
+@pytest.mark.secret_service
+def test_a_confidential_session_is_exported_only_when_that_is_said(vaulted: KeyringProgram) -> None:
+    store = Store.open(vaulted.data / "duologue.db")
     secret = asked(store, "A secret", confidential=True)
 
-    refused = program.run("sessions", "export", secret)
-    agreed = program.run("sessions", "export", secret, "--confidential")
+    refused = vaulted.run("sessions", "export", secret)
+    agreed = vaulted.run("sessions", "export", secret, "--confidential")
 
     assert (refused.code, refused.out) == (ExitCode.USAGE, "")
     assert "CONFIDENTIAL since" in agreed.out
@@ -117,12 +127,12 @@ def test_the_sides_are_both_there_in_every_form(program: Program, store: Store) 
         assert "Nobody answers." in out, form
 
 
-def test_a_confidential_session_comes_in_only_when_that_is_said(
-    program: Program, store: Store, tmp_path: Path
-) -> None:
+@pytest.mark.secret_service
+def test_a_confidential_session_comes_in_only_when_that_is_said(vaulted: KeyringProgram, tmp_path: Path) -> None:
+    store = Store.open(vaulted.data / "duologue.db")
     secret, file = asked(store, "A secret", confidential=True), tmp_path / "secret.json"
-    assert program.run("sessions", "export", secret, "--confidential", "-o", str(file)).code == ExitCode.OK
-    other = Program(tmp_path / "other", TZ="UTC")
+    assert vaulted.run("sessions", "export", secret, "--confidential", "-o", str(file)).code == ExitCode.OK
+    other = KeyringProgram(tmp_path / "other", vaulted.service, TZ="UTC")
 
     refused = other.run("sessions", "import", str(file))
     taken = other.run("sessions", "import", str(file), "--confidential")

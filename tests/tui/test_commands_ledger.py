@@ -11,10 +11,18 @@ import pytest
 
 from storage import NewReply, Side
 from storage.store import Store
+from tests.tui.keyring_program import KeyringProgram, keyring_program
 from tests.tui.program import Program, json_of
 from tui.exit_codes import ExitCode
 
 BORN = datetime(2026, 11, 22, 14, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def vaulted(tmp_path: Path) -> Iterator[KeyringProgram]:
+    """A program with a keyring, so that it can have a vault."""
+    with keyring_program(tmp_path, TZ="UTC") as program:
+        yield program
 
 
 @pytest.fixture
@@ -158,9 +166,11 @@ def test_an_empty_ledger_and_an_unknown_session(program: Program) -> None:
     assert not program.data.exists()
 
 
-def test_ledger_of_a_confidential_session_is_told_by_a_confidential_process(program: Program, store: Store) -> None:
-    session = a_session(store)
-    store.mark_confidential(session, BORN)
-    asked(store, session)
-    ended = program.run("ledger", session[:12], "--confidential")
+@pytest.mark.secret_service
+def test_ledger_of_a_confidential_session_is_told_by_a_confidential_process(vaulted: KeyringProgram) -> None:
+    with closing(Store.open(vaulted.data / "duologue.db")) as store:
+        session = a_session(store)
+        store.mark_confidential(session, BORN)
+        asked(store, session)
+    ended = vaulted.run("ledger", session[:12], "--confidential")
     assert ended.out.splitlines()[-1] == "0 bytes left this machine; 1 request, to 127.0.0.1:11434."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,11 +12,19 @@ import pytest
 
 from storage import NewReply, Outcome, Settlement, Side
 from storage.store import Store
+from tests.tui.keyring_program import KeyringProgram, keyring_program
 from tests.tui.program import Program, json_of
 from tui.exit_codes import ExitCode
 
 BORN = datetime(2026, 11, 22, 14, 2, tzinfo=UTC)
 CLAUDE, LOCAL = "claude:claude-sonnet-5-5", "ollama:llama3.1:8b"
+
+
+@pytest.fixture
+def vaulted(tmp_path: Path) -> Iterator[KeyringProgram]:
+    """A program with a keyring, so that it can have a vault."""
+    with keyring_program(tmp_path, TZ="UTC") as program:
+        yield program
 
 
 @pytest.fixture
@@ -66,14 +75,16 @@ def test_nothing_saved_finds_nothing_and_makes_nothing(program: Program) -> None
     assert not program.data.exists()
 
 
-def test_confidential_sessions_and_thoughts_are_found_when_asked_for(program: Program, store: Store) -> None:
+@pytest.mark.secret_service
+def test_confidential_sessions_and_thoughts_are_found_when_asked_for(vaulted: KeyringProgram) -> None:
+    store = Store.open(vaulted.data / "duologue.db")
     asked(store, "A secret", "Whispered.", confidential=True)
 
-    assert program.run("search", "whispered").code == ExitCode.INCOMPLETE
-    ended = program.run("search", "-", "--confidential", piped=b"whispered")
+    assert vaulted.run("search", "whispered").code == ExitCode.INCOMPLETE
+    ended = vaulted.run("search", "-", "--confidential", piped=b"whispered")
     assert "CONFIDENTIAL  turn 1, left: Whispered." in ended.out
-    assert program.run("search", "-", "--confidential", piped=b"hidden").code == ExitCode.INCOMPLETE
-    assert "a hidden thought" in program.run("search", "-", "--confidential", "--thinking", piped=b"hidden").out
+    assert vaulted.run("search", "-", "--confidential", piped=b"hidden").code == ExitCode.INCOMPLETE
+    assert "a hidden thought" in vaulted.run("search", "-", "--confidential", "--thinking", piped=b"hidden").out
 
 
 @pytest.mark.parametrize(
@@ -97,13 +108,16 @@ def test_words_of_confidential_sessions_are_not_taken_from_the_command_line(
     assert not program.data.exists()
 
 
-def test_a_confidential_session_is_renamed_and_tagged_from_standard_input(program: Program, store: Store) -> None:
+@pytest.mark.secret_service
+def test_a_confidential_session_is_renamed_and_tagged_from_standard_input(vaulted: KeyringProgram) -> None:
+    store = Store.open(vaulted.data / "duologue.db")
     session = asked(store, "A secret", "Whispered.", confidential=True)
-    renamed = program.run("sessions", "rename", session[:12], "-", "--confidential", piped=b"Other words\n")
-    tagged = program.run("sessions", "tag", session[:12], "-", "--confidential", piped=b"law\nlease")
+    renamed = vaulted.run("sessions", "rename", session[:12], "-", "--confidential", piped=b"Other words\n")
+    tagged = vaulted.run("sessions", "tag", session[:12], "-", "--confidential", piped=b"law\nlease")
     assert (renamed.code, tagged.code) == (ExitCode.OK, ExitCode.OK), renamed.err + tagged.err
-    assert store.session(session).title == "Other words"
-    assert sorted(store.summary(session).tags) == ["law", "lease"]
+    with vaulted.opened_vault() as vault:
+        assert vault.session(session).title == "Other words"
+        assert sorted(vault.summary(session).tags) == ["law", "lease"]
 
 
 def test_document_says_where_the_words_are(program: Program, store: Store) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from storage import NewReply, Outcome, Receipt, Settlement, Side
 from storage.store import Store
+from tests.tui.keyring_program import keyring_program
 from tests.tui.program import Program, json_of
 from tui.exit_codes import ExitCode
 
@@ -54,16 +55,17 @@ def test_nothing_saved_is_not_an_error(program: Program) -> None:
     assert not program.data.exists()
 
 
-def test_list_has_the_last_used_first_and_says_what_is_confidential(program: Program, store: Store) -> None:
+def test_list_has_the_last_used_first_and_nothing_that_waits_for_the_vault(program: Program, store: Store) -> None:
     ordinary = asked(store, "What is clause 7?\nMore lines.")
-    secret = asked(store, "A secret", confidential=True, at=BORN + timedelta(days=1))
+    newer = asked(store, "Another", at=BORN + timedelta(days=1))
+    secret = asked(store, "A secret", confidential=True, at=BORN + timedelta(days=2))
 
     ended = program.run("sessions", "list")
 
     assert (ended.code, ended.err) == (ExitCode.OK, "")
     first, second = ended.out.splitlines()
-    assert first.startswith(f"{secret[:12]}  2026-11-23 14:02  A secret  ")
-    assert "CONFIDENTIAL" in first
+    assert first.startswith(f"{newer[:12]}  2026-11-23 14:02  Another  ")
+    assert secret not in ended.out
     assert second == (
         f"{ordinary[:12]}  2026-11-22 14:02  What is clause 7?  [Claude sonnet-5.5 | llama3.1:8b]  "
         "1 turn, $0.0042, 1 not whole"
@@ -81,11 +83,11 @@ def test_limit_says_that_there_are_more(program: Program, store: Store) -> None:
 
 
 def test_list_as_json_has_whole_ids(program: Program, store: Store) -> None:
-    session = asked(store, "Ünïcode", confidential=True)
+    session = asked(store, "Ünïcode")
 
     (entry,) = json_of(program.run("sessions", "list", "--json"))["sessions"]
 
-    assert (entry["id"], entry["title"], entry["confidential"]) == (session, "Ünïcode", True)
+    assert (entry["id"], entry["title"], entry["confidential"]) == (session, "Ünïcode", False)
     assert (entry["turns"], entry["unhappy_replies"], entry["cost_usd"]) == (1, 1, 0.0042)
 
 
@@ -112,11 +114,17 @@ def test_session_is_shown_with_both_sides(program: Program, store: Store) -> Non
     )
 
 
-def test_what_had_left_before_the_latch_stays_said(program: Program, store: Store) -> None:
-    session = asked(store, "A secret", confidential=True)
+@pytest.mark.secret_service
+def test_what_had_left_before_the_latch_stays_said(tmp_path: Path) -> None:
+    with keyring_program(tmp_path, TZ="UTC") as program:
+        with closing(Store.open(program.data / "duologue.db")) as store:
+            session = asked(store, "A secret", confidential=True)
 
-    ended = program.run("sessions", "show", session)
+        ordinary = program.run("sessions", "show", session)
+        ended = program.run("sessions", "show", session, "--confidential")
 
+    assert ordinary.code == ExitCode.USAGE
+    assert f"duologue --confidential --session {session}" in ordinary.err
     assert "CONFIDENTIAL since 2026-11-22 14:02\n1 earlier turn was sent to a cloud.\n" in ended.out
 
 

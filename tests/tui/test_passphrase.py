@@ -5,7 +5,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from tui.screens.passphrase import PassphraseScreen
+from tui.screens.passphrase import MAKE, OPEN, PassphraseScreen
 
 WORDS = "quinces on a blue plate"
 
@@ -17,7 +17,7 @@ class Asked(App[None]):
         self.given: list[str | None] = []
 
     def on_mount(self) -> None:
-        self.push_screen(PassphraseScreen(making=self.making), self.given.append)
+        self.push_screen(PassphraseScreen(MAKE if self.making else OPEN, twice=self.making), self.given.append)
 
 
 async def write(pilot: Pilot[None], words: str) -> None:

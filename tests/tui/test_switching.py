@@ -65,7 +65,8 @@ def store_of(world: FakeWorld) -> StoreThread:
 
 def turns(world: FakeWorld) -> list[Turn]:
     reader = store_of(world).reader
-    return [turn for summary in reader.sessions() for turn in reader.turns(summary.session.id)]
+    sessions = [*(summary.session.id for summary in reader.sessions()), *reader.sessions_to_move()]
+    return [turn for one in dict.fromkeys(sessions) for turn in reader.turns(one)]
 
 
 def settled(world: FakeWorld, count: int) -> bool:

@@ -25,6 +25,7 @@ from storage.thread import StoreThread
 from tui.commands.live_answers import AnswersInTurn, Shown, StatusLine, failures
 from tui.commands.output import Output, reply_document, say
 from tui.commands.prompt_input import STDIN, read_prompt
+from tui.commands.saved import unlock
 from tui.commands.words import not_from_arguments
 from tui.exit_codes import ExitCode
 from tui.refusals import hear_refusals
@@ -91,7 +92,9 @@ class _Asking:
         self._unsaved: list[StoreError] = []
 
     async def run(self, prompt: str) -> ExitCode:
-        store = self._wiring.store(keep=self._question.keep, on_problem=self._unsaved.append)
+        keep = self._question.keep
+        key = await unlock(self._wiring) if keep and self._wiring.confinement is not None else None
+        store = self._wiring.store(keep=keep, key=key, on_problem=self._unsaved.append)
         try:
             with _interrupts() as interrupted:
                 return await self._with_store(store, prompt, interrupted)

@@ -11,6 +11,7 @@ from storage import Session
 from storage.new_file import inside
 from storage.store import Store
 from tui.commands.output import Output, say
+from tui.commands.saved import open_saved
 from tui.exit_codes import ExitCode, UsageError
 from tui.exporting.formats import Format, format_of, pieces
 from tui.exporting.to_file import file_name, write_file
@@ -41,7 +42,7 @@ def run(wiring: Wiring, output: Output, wanted: Wanted) -> ExitCode:
         raise UsageError("Write the ids of sessions to export, or --all.")
     if wanted.turn is not None and len(wanted.sessions) != 1:
         raise UsageError("--turn takes one turn of one session; write that session's id.")
-    store = Store.open(wiring.settings.database, read_only=True)
+    store = open_saved(wiring)
     try:
         sessions = _sessions(store, wanted)
         if wanted.turn is not None:

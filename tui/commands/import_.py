@@ -8,8 +8,8 @@ from pathlib import Path
 
 from storage.carry.importing import Import, Summary
 from storage.carry.opening import opened
-from storage.store import Store
 from tui.commands.output import Output, say
+from tui.commands.saved import open_saved
 from tui.exit_codes import ExitCode
 from tui.rendering.safe_text import one_line
 from tui.wiring import Wiring
@@ -28,7 +28,7 @@ def run(wiring: Wiring, output: Output, file: str, form: str, *, as_json: bool) 
     path = Path(file).expanduser()
     confidential = None if wiring.confinement is None else wiring.now()
     with opened(path, form) as (found, events):
-        store = Store.open(wiring.settings.database)
+        store = open_saved(wiring, read_only=False)
         try:
             summary = Import(confidential=confidential).run(store, events, _Progress())
             while store.index_changes():

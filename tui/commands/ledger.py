@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from storage import RequestRecord, RequestTotal
-from storage.store import Store
 from tui.commands.output import Output
+from tui.commands.saved import open_saved
 from tui.exit_codes import ExitCode
 from tui.ledger_words import by_locality, place, request_line, sum_in_words
 from tui.wiring import Wiring
@@ -34,9 +34,9 @@ def run(wiring: Wiring, output: Output, beginning: str | None, *, limit: int, as
 def _read(
     wiring: Wiring, beginning: str | None, limit: int
 ) -> tuple[Sequence[RequestRecord], Sequence[RequestTotal]]:
-    if beginning is None and not wiring.settings.database.exists():
+    if beginning is None and wiring.confinement is None and not wiring.settings.database.exists():
         return [], []
-    store = Store.open(wiring.settings.database, read_only=True)
+    store = open_saved(wiring)
     try:
         session = None if beginning is None else store.find_session(beginning).id
         return store.requests(session, limit=limit), store.request_totals(session)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from storage import Hit, Place
-from storage.store import Store
 from tui.commands.output import Output, say
+from tui.commands.saved import open_saved
 from tui.exit_codes import ExitCode
 from tui.rendering.safe_text import clean
 from tui.wiring import Wiring
@@ -48,9 +48,9 @@ def run(wiring: Wiring, output: Output, wanted: Wanted, *, as_json: bool) -> Exi
 
 
 def _found(wiring: Wiring, wanted: Wanted) -> tuple[list[Hit], int]:
-    if not wiring.settings.database.exists():
+    if wiring.confinement is None and not wiring.settings.database.exists():
         return [], 0
-    store = Store.open(wiring.settings.database, read_only=True)
+    store = open_saved(wiring)
     try:
         hits = store.search(
             wanted.query,

@@ -13,6 +13,7 @@ from storage import Session
 from storage.session_filter import SessionFilter
 from storage.store import Store
 from tui.commands.output import Output
+from tui.commands.saved import open_saved
 from tui.exit_codes import ExitCode, UsageError
 from tui.rendering.safe_text import one_line
 from tui.wiring import Wiring
@@ -128,7 +129,7 @@ def _tag(store: Store, session: Session, name: str, *, remove: bool) -> None:
 @contextmanager
 def _store(wiring: Wiring) -> Iterator[Store]:
     """The store for writing; what was changed can be found when it closes."""
-    store = Store.open(wiring.settings.database)
+    store = open_saved(wiring, read_only=False)
     try:
         yield store
         while store.index_changes():

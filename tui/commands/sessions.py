@@ -10,6 +10,7 @@ from storage import Session, SessionSummary, Side, Turn
 from storage.session_filter import parse
 from storage.store import Store
 from tui.commands.output import Output, closing, heading, reply_document
+from tui.commands.saved import open_saved
 from tui.exit_codes import ExitCode
 from tui.rendering.safe_text import one_line
 from tui.wiring import Wiring
@@ -26,10 +27,10 @@ LocalTime = Callable[[datetime], datetime]
 def list_all(wiring: Wiring, output: Output, filter_text: str = "", *, limit: int, as_json: bool) -> ExitCode:
     """Print the sessions that a filter (see `session_filter`) leaves, last used first. Raises `StoreError`."""
     wanted = parse(filter_text)
-    if not wiring.settings.database.exists():
+    if wiring.confinement is None and not wiring.settings.database.exists():
         found, total = list[SessionSummary](), 0
     else:
-        store = Store.open(wiring.settings.database, read_only=True)
+        store = open_saved(wiring)
         try:
             said_in = store.sessions_saying(wanted.words) if wanted.words else {}
             found = store.sessions(limit=limit, wanted=wanted, said_in=said_in)
@@ -50,7 +51,7 @@ def list_all(wiring: Wiring, output: Output, filter_text: str = "", *, limit: in
 
 def show(wiring: Wiring, output: Output, beginning: str, *, as_json: bool) -> ExitCode:
     """Print one session, turn after turn. Raises `StoreError`."""
-    store = Store.open(wiring.settings.database, read_only=True)
+    store = open_saved(wiring)
     try:
         session = store.find_session(beginning)
         if as_json:

@@ -1,4 +1,4 @@
-"""Asks for the passphrase of a vault: once to open it, twice to make it. It goes to its opener alone."""
+"""Asks for what opens a vault: once to open it, twice to make it. It goes to its opener alone."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ MAKE = (
     "it back: a passphrase that is lost means that all confidential sessions are lost. Four or five words are good."
 )
 OPEN = "The vault of confidential sessions is opened with a passphrase. Its recovery key does as well."
+RECOVER = (
+    "Write the recovery key that you printed: 14 groups of 4 letters and digits. Capitals and hyphens do not matter."
+)
 SHORT = f"Write at least {SHORTEST_PASSPHRASE} characters."
 DIFFERENT = "The two are not the same. Write it twice, the second time as the first."
 
@@ -35,10 +38,11 @@ class PassphraseScreen(ModalScreen[str | None]):
     BINDING_GROUP_TITLE = "Passphrase"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Back", id="passphrase.leave")]
 
-    def __init__(self, *, making: bool, trouble: str = "") -> None:
-        """`making`: a vault is made, so it is asked for twice. `trouble`: why the one before did not open it."""
+    def __init__(self, about: str, *, twice: bool = False, trouble: str = "") -> None:
+        """`about`: what is asked for. `twice`: it is to open a new vault. `trouble`: why the one before did not."""
         super().__init__()
-        self._making = making
+        self._about = about
+        self._making = twice
         self._first = _HiddenInput(placeholder="passphrase", password=True, id="first")
         self._second = _HiddenInput(placeholder="the same once more", password=True, id="second")
         self._trouble = Static(trouble, id="trouble", markup=False)
@@ -46,7 +50,7 @@ class PassphraseScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """What it is for, one line or two to write in, what is wrong, the keys."""
         with VerticalScroll(can_focus=False):
-            yield Static(MAKE if self._making else OPEN, markup=False)
+            yield Static(self._about, markup=False)
             yield self._first
             if self._making:
                 yield self._second

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual import work
 from textual.app import ComposeResult
@@ -80,8 +80,12 @@ class Opened:
     """What the hit was found by."""
 
 
+OPEN_VAULT: Final = Opened("")
+"""In place of a session: the person wants to see the confidential ones."""
+
+
 class SessionsScreen(Screen[Opened | None]):
-    """Gives the session to open, or None."""
+    """Gives the session to open, `OPEN_VAULT`, or None."""
 
     DEFAULT_CSS = """
     SessionsScreen {
@@ -100,6 +104,7 @@ class SessionsScreen(Screen[Opened | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", id="sessions.leave"),
         Binding("f4", "filters", "Filters to pick from", id="sessions.filters"),
+        Binding("f8", "vault", "Open the vault", show=False, id="sessions.vault"),
         Binding("f1", "app.help", "All keys", id="sessions.help"),
         Binding("down", "into_list(1)", "Into the list", id="sessions.into_list"),
         Binding("tab", "into_list(0)", "Into the list", show=False, id="sessions.to_list"),
@@ -116,9 +121,14 @@ class SessionsScreen(Screen[Opened | None]):
         *,
         local_time: Callable[[datetime], datetime] = datetime.astimezone,
         aside: str = "",
+        leads_to_vault: bool = False,
     ) -> None:
-        """Take the sessions, the clock, what makes a time a local one, and what is said below the list."""
+        """Take the sessions, the clock, what makes a time a local one, and what is said below the list.
+
+        `leads_to_vault`: F8 gives `OPEN_VAULT`, and `aside` says so.
+        """
         super().__init__()
+        self._leads_to_vault = leads_to_vault
         self._catalogue = catalogue
         self._list = SessionList(now, local_time, id="sessions")
         self._glance = SessionGlance(id="glance")
@@ -207,6 +217,11 @@ class SessionsScreen(Screen[Opened | None]):
     def action_leave(self) -> None:
         """Go back without a session."""
         self.dismiss(None)
+
+    def action_vault(self) -> None:
+        """Go where the confidential sessions are."""
+        if self._leads_to_vault:
+            self.dismiss(OPEN_VAULT)
 
     @property
     def _line(self) -> FilterLine:

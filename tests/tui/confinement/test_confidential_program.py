@@ -15,6 +15,7 @@ import pytest
 from storage.store import Store
 from tests.backends.openai_server import ScriptedOpenAI, delta, says
 from tests.tui.confinement.confined import need, needs_linux
+from tests.tui.keyring_program import KeyringProgram, keyring_program
 from tests.tui.program import Program, json_of
 from tests.tui.tmux import Terminal, needs_tmux
 from tui.confinement.environment import cleaned
@@ -51,12 +52,13 @@ def program(tmp_path: Path) -> Program:
 
 def has(data: Path, model: Path) -> None:
     """Put a model into a data directory."""
-    data.mkdir()
+    data.mkdir(exist_ok=True)
     os.link(model, data / model.name)
 
 
-def levels_in_the_ledger(program: Program) -> set[str]:
-    with closing(Store.open(program.data / "duologue.db", read_only=True)) as store:
+def levels_in_the_ledger(program: KeyringProgram) -> set[str]:
+    assert not (program.data / "duologue.db").exists()
+    with program.opened_vault() as store:
         return {request.level for request in store.requests(None)}
 
 
@@ -74,40 +76,45 @@ def test_environment_keeps_the_terminal_and_the_keyring_and_nothing_hostile() ->
 
 @needs_linux
 @pytest.mark.engine
+@pytest.mark.secret_service
 @pytest.mark.parametrize("level", list(Level), ids=WORDS.get)
-def test_embedded_engine_answers_at_every_level(program: Program, brief_demo_model: Path, level: Level) -> None:
+def test_embedded_engine_answers_at_every_level(tmp_path: Path, brief_demo_model: Path, level: Level) -> None:
     need(level)
-    has(program.data, brief_demo_model)
+    with keyring_program(tmp_path) as program:
+        has(program.data, brief_demo_model)
+        ended = program.run(
+            *("ask", "--confidential", "--demo", "--json", "-"),
+            piped=b"Who are you?",
+            DUOLOGUE_CONFINEMENT=WORDS[level],
+        )
 
-    ended = program.run(
-        *("ask", "--confidential", "--demo", "--json", "-"), piped=b"Who are you?", DUOLOGUE_CONFINEMENT=WORDS[level]
-    )
-
-    assert ended.code == ExitCode.OK, ended.err
-    document = json_of(ended)
-    assert document["confidential"]
-    assert {side["outcome"] for side in document["sides"].values()} == {"complete"}
-    assert levels_in_the_ledger(program) == {level.value}
+        assert ended.code == ExitCode.OK, ended.err
+        document = json_of(ended)
+        assert document["confidential"]
+        assert {side["outcome"] for side in document["sides"].values()} == {"complete"}
+        assert levels_in_the_ledger(program) == {level.value}
 
 
 @needs_linux
+@pytest.mark.secret_service
 @pytest.mark.parametrize("level", list(Level), ids=WORDS.get)
 async def test_local_server_answers_at_every_level_whatever_the_environment_says(
     tmp_path: Path, level: Level
 ) -> None:
     need(level)
     hostile = {name: value for name, value in HOSTILE.items() if not name.startswith(("LD_", "PYTHON"))}
-    program = Program(tmp_path, **hostile, DUOLOGUE_CONFINEMENT=WORDS[level])
-    async with ScriptedOpenAI().served() as server:
-        program.configure(f'attested = ["localhost:{server.port}", "127.0.0.1:{server.port}"]')
-        model = f"openai:http://localhost:{server.port}#x"
-        asked = ("ask", "--confidential", "--left", "off", "--right", model, "--json", "-")
+    environment = {**hostile, "DUOLOGUE_CONFINEMENT": WORDS[level]}
+    with keyring_program(tmp_path, **environment) as program:
+        async with ScriptedOpenAI().served() as server:
+            program.configure(f'attested = ["localhost:{server.port}", "127.0.0.1:{server.port}"]')
+            model = f"openai:http://localhost:{server.port}#x"
+            asked = ("ask", "--confidential", "--left", "off", "--right", model, "--json", "-")
 
-        ended = await asyncio.to_thread(program.run, *asked, piped=b"hi")
+            ended = await asyncio.to_thread(program.run, *asked, piped=b"hi")
 
-    assert ended.code == ExitCode.OK, ended.err
-    assert json_of(ended)["sides"]["right"]["text"] == "Hello there."
-    assert levels_in_the_ledger(program) == {level.value}
+        assert ended.code == ExitCode.OK, ended.err
+        assert json_of(ended)["sides"]["right"]["text"] == "Hello there."
+        assert levels_in_the_ledger(program) == {level.value}
 
 
 def test_kernel_that_is_required_and_cannot_be_had_opens_nothing(program: Program) -> None:
@@ -161,19 +168,25 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 @needs_tmux
 @pytest.mark.terminal
 @pytest.mark.engine
+@pytest.mark.secret_service
 def test_f8_restarts_with_the_same_session_and_draft(
     terminal: Terminal, brief_demo_model: Path, tmp_path: Path
 ) -> None:
-    has(tmp_path / "data", brief_demo_model)
-    environment = {
-        "DUOLOGUE_DATA_DIR": str(tmp_path / "data"),
-        "DUOLOGUE_CONFIG_DIR": str(tmp_path / "config"),
-        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
-        "HTTP_PROXY": HOSTILE["HTTP_PROXY"],
-        "HOME": str(tmp_path),
-    }
+    with keyring_program(tmp_path, HTTP_PROXY=HOSTILE["HTTP_PROXY"]) as program:
+        has(program.data, brief_demo_model)
+        _make_confidential_and_go_on(terminal, program, tmp_path)
+        with program.opened_vault() as store:
+            (found,) = store.sessions()
+            assert found.turns == 2
+        with closing(Store.open(program.data / "duologue.db", read_only=True)) as store:
+            assert store.sessions_to_move() == []
+            assert {one.session_id for one in store.requests()} <= {None}
+
+
+def _make_confidential_and_go_on(terminal: Terminal, program: Program, tmp_path: Path) -> None:
     terminal.start(
-        f"stty -g > {tmp_path}/before; {sys.executable} -m tui --demo; stty -g > {tmp_path}/after", environment
+        f"stty -g > {tmp_path}/before; {sys.executable} -m tui --demo; stty -g > {tmp_path}/after",
+        program.environment,
     )
     terminal.wait_for(lambda screen: screen.count("DEMO") >= 2, "both demo sides")
     terminal.type("What are you?")
