@@ -9,7 +9,8 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -408,9 +409,9 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
     return made, key
 
 
-async def test_certificate_that_the_user_named_is_believed_and_no_other(certificate: tuple[Path, Path]) -> None:
-    import httpx2
-
+@asynccontextmanager
+async def serving_tls(certificate: tuple[Path, Path]) -> AsyncGenerator[ServerAddress]:
+    """A server on loopback that answers "ok" to everything, with this certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
 
@@ -420,13 +421,39 @@ async def test_certificate_that_the_user_named_is_believed_and_no_other(certific
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    address = at(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     async with server:
+        yield at(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+
+
+async def test_certificate_that_the_user_named_is_believed_and_no_other(certificate: tuple[Path, Path]) -> None:
+    import httpx2
+
+    async with serving_tls(certificate) as address:
         async with httpx2.AsyncClient(transport=transport_httpx2(address, ca_file=certificate[0])) as http:
             assert (await http.get(address.url)).text == "ok"
         async with httpx2.AsyncClient(transport=transport_httpx2(address)) as http:
             with pytest.raises(httpx2.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
                 await http.get(address.url)
+
+
+async def test_keys_of_a_connection_are_written_to_no_file_whatever_the_environment_asks(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import httpx
+    import httpx2
+
+    keys = tmp_path / "keys.log"
+    monkeypatch.setenv("SSLKEYLOGFILE", str(keys))
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    async with serving_tls(certificate) as address:
+        async with httpx2.AsyncClient(transport=transport_httpx2(address, ca_file=certificate[0])) as http:
+            assert (await http.get(address.url)).text == "ok"
+        assert not keys.exists()
+        for http_library in (httpx, httpx2):
+            async with http_library.AsyncClient() as plain:
+                assert (await plain.get(address.url)).text == "ok"
+            assert "CLIENT_HANDSHAKE_TRAFFIC_SECRET" in keys.read_text(), "the control: the library's default obeys"
+            keys.unlink()
 
 
 def test_certificate_file_that_is_none_is_told(tmp_path: Path) -> None:

@@ -83,6 +83,8 @@ def test_plain_http_beyond_this_machine_is_refused_unless_the_host_is_listed(tmp
         wiring(tmp_path).connector(Side.RIGHT, "openai:http://gpu.example.lan:8000#m")
     with pytest.raises(AddressRefused):
         wiring(tmp_path, ollama_url="http://gpu.example.lan:11434").connector(Side.RIGHT, "ollama:m")
+    with pytest.raises(AddressRefused, match="https"):
+        wiring(tmp_path, claude_url="http://gateway.example.com").connector(Side.LEFT, "claude:")
     listed = wiring(tmp_path, ollama_url="http://gpu.example.lan", trusted_hosts=frozenset({"gpu.example.lan"}))
     assert listed.connector(Side.RIGHT, "ollama:m").locality is NETWORK
 
