@@ -8,7 +8,7 @@ Confidential: only what was listed at the start, by literal address. Ordinary: w
 the names that it asked for; anything else is a surprise, is refused, and is told to whoever listens.
 
 Measured with CPython 3.11 on two busy cores, by calling sys.audit 200,000 times with and without it: an event that is
-none of ours costs 0.7 us, a connection 1 us, a name 3 us.
+none of ours costs 0.2 us, a connection 1 us, a name 3 us.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Guard:
         """From now on, until the process ends."""
         if not self._installed:
             self._installed = True
-            sys.addaudithook(self._hear)
+            sys.addaudithook(self._hook())
 
     @contextlib.contextmanager
     def vouching(self, host: str) -> Iterator[None]:
@@ -93,9 +93,22 @@ class Guard:
         finally:
             _vouched.reset(token)
 
-    def _hear(self, event: str, arguments: tuple[object, ...]) -> None:
-        if event not in _WATCHED:
-            return
+    def _hook(self) -> Callable[[str, tuple[object, ...]], None]:
+        """A function with all it needs in its own names: `id()` is an audited event, and Textual calls it 36,000 times
+        before its first paint. 0.2 us each; as a method it took 0.6."""
+
+        def hear(
+            event: str,
+            arguments: tuple[object, ...],
+            watched: frozenset[str] = _WATCHED,
+            judge: Callable[[str, tuple[object, ...]], None] = self._judge,
+        ) -> None:
+            if event in watched:
+                judge(event, arguments)
+
+        return hear
+
+    def _judge(self, event: str, arguments: tuple[object, ...]) -> None:
         if event in _CONNECTS:
             self._check_connection(event, arguments[1])
         elif event in _ASKS or event in _ASKS_BACK:
