@@ -94,8 +94,8 @@ class Guard:
             _vouched.reset(token)
 
     def _hook(self) -> Callable[[str, tuple[object, ...]], None]:
-        """A function with all it needs in its own names: `id()` is an audited event, and Textual calls it 36,000 times
-        before its first paint. 0.2 us each; as a method it took 0.6."""
+        """A function with all it needs in its own names: `id()` is audited, and Textual calls it 36,000 times before
+        its first paint. 0.2 us each; as a method it took 0.6."""
 
         def hear(
             event: str,
