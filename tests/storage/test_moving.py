@@ -12,7 +12,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from storage.errors import AlreadySettled, NotFound, StoreError
 from storage.moving import TABLES, Stage, StillAnswering, digest, move, move_all_latched
@@ -21,6 +20,7 @@ from storage.store import Store
 from storage.vault_key import VaultKey
 from tests.storage.processes import start
 from tests.storage.samples import BOTH, FULL_SETTLEMENT, NOON, complete, later, new_session, new_turn
+from tests.storage.vault_pages import pages_in_clear
 
 CANARY = "kestrelsecret"
 WORD = "zanzibarium"
@@ -410,16 +410,7 @@ def test_deleting_in_the_vault_leaves_no_byte_of_it_on_any_page(both: Files) -> 
 def decrypted(vault: Store, both: Files) -> bytes:
     """Every page of the vault's file in clear, free ones too, without SQLCipher's help."""
     vault.database.rows("PRAGMA wal_checkpoint(TRUNCATE)")
-    content = both.vault.read_bytes()
-    size, reserve, salt = 4096, 80, 16  # the reserve of a page: 16 bytes of IV, 64 of HMAC
-    pages = list[bytes]()
-    for at in range(0, len(content), size):
-        page = content[at : at + size]
-        vector = page[size - reserve : size - reserve + 16]
-        body = page[salt if at == 0 else 0 : size - reserve]
-        decryptor = Cipher(algorithms.AES(both.key.reveal()), modes.CBC(vector)).decryptor()
-        pages.append(decryptor.update(body) + decryptor.finalize())
-    return b"".join(pages)
+    return pages_in_clear(both.vault, both.key)
 
 
 def test_a_session_moves_with_bounded_memory(both: Files) -> None:
