@@ -91,6 +91,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("adopt_right", "", "Adopt right answer", "Tell both sides the right answer from now on", "adopt right"),
     Action("links", "", "Links", "Open a link of the picked answer, after showing its address", "links"),
     Action("export", "", "Export", "Write this session into a file: Markdown, HTML, text, JSON", "export"),
+    Action("screenshot", "", "Screenshot", "A picture of the session as it is on screen, an SVG file", "screenshot"),
     Action("import", "", "Import", "Read conversations out of a file: ours, Claude.ai, ChatGPT, llm ...", "import"),
     Action("copy_out", "", "Copy out", "Put what was copied on the terminal's clipboard; asks first", "copy-out"),
     Action("demo", "", "Demo model", "Put the built-in demo model on both sides", "demo"),

@@ -218,6 +218,21 @@ class DuologueApp(App[int]):
         if words := await export_choice.export_session(self, catalogue, session_id, wanted):
             self._chat.say(words)
 
+    def action_screenshot(self, path: str = "") -> None:  # type: ignore[override]  # Textual's has a folder, too
+        """A picture of the session on screen."""
+        # The palette, and the prompt with the command in it, are still on screen.
+        self.call_after_refresh(lambda: self._do(self._take_picture(path), "screenshot"))
+
+    async def _take_picture(self, wanted: str) -> None:
+        from tui import screenshot
+
+        if self._chat.confidential or self.services.level:
+            self._chat.say(screenshot.CONFIDENTIAL)
+        elif self.screen is not self._chat:
+            self._chat.say(screenshot.ELSEWHERE)
+        else:
+            self._chat.say(await screenshot.keep_picture(screenshot.picture(self), wanted, self.services.now()))
+
     def action_import(self, path: str = "") -> None:
         """Read conversations out of a file."""
         if self._switching is not None:
@@ -343,7 +358,7 @@ class DuologueApp(App[int]):
         method = getattr(self, f"action_{name}", None) if name in _APP_ACTIONS else None
         if method is None:
             return False
-        if argument and name in ("new_session", "models", "export", "import"):
+        if argument and name in ("new_session", "models", "export", "screenshot", "import"):
             method(argument)
         else:
             method()
@@ -562,6 +577,7 @@ class DuologueApp(App[int]):
 _APP_ACTIONS = frozenset(
     {
         *("new_session", "sessions", "search", "confidential", "key", "help", "leave"),
-        *("models", "model_left", "model_right", "demo", "copy_out", "links", "export", "import", "edit"),
+        *("models", "model_left", "model_right", "demo", "copy_out", "links", "export", "screenshot"),
+        *("import", "edit"),
     }
 )

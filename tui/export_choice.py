@@ -22,6 +22,7 @@ from tui.long_work import Progress
 from tui.rendering.safe_text import one_line
 from tui.screens.confirm import Confirm
 from tui.screens.export import ExportChoice, ExportDialog
+from tui.typed_path import started_in, typed_path
 from tui.words import plural, size
 
 NOTHING = "There is nothing to export yet: this session has no turns."
@@ -36,7 +37,7 @@ async def export_session(app: App[Any], catalogue: Catalogue, session_id: str, w
     """
     summary = catalogue.summary(session_id)
     form, typed = _read(wanted)
-    choice = ExportChoice(form, typed or str(_folder() / file_name(summary.session, form)))
+    choice = ExportChoice(form, typed or str(started_in() / file_name(summary.session, form)))
     problem, ask = "", not typed
     while True:
         if ask:
@@ -48,7 +49,7 @@ async def export_session(app: App[Any], catalogue: Catalogue, session_id: str, w
             choice = answer
         ask = True
         try:
-            path = _path_of(choice, summary)
+            path = typed_path(choice.path, file_name(summary.session, choice.form))
             exists = _is_there(path)
             if await _agreed(app, summary, path, exists=exists):
                 return await _written(app, catalogue, summary, choice.form, path, replace=exists)
@@ -65,31 +66,9 @@ def _read(wanted: str) -> tuple[Format, str]:
     return (format_of(Path(path)) if path else None) or Format.MARKDOWN, path
 
 
-def _folder() -> Path:
-    """Where the program was started; the home directory where that is gone."""
-    try:
-        return Path.cwd()
-    except OSError:
-        return Path.home()
-
-
 def _about(summary: SessionSummary) -> str:
     title = one_line(summary.session.title, 200) or "(no title)"
     return f"{title} · {plural(summary.turns, 'turn')}"
-
-
-def _path_of(choice: ExportChoice, summary: SessionSummary) -> Path:
-    """The whole path; in a folder, the session's own name. Raises `StoreError`."""
-    try:
-        path = (_folder() / Path(choice.path).expanduser()).absolute()
-    except RuntimeError as error:
-        raise StoreError("There is no such home directory. Write the whole path.") from error
-    if "\0" in choice.path:
-        raise StoreError("No file's name has such a character in it. Choose another name.")
-    try:
-        return path / file_name(summary.session, choice.form) if path.is_dir() else path
-    except OSError:  # a name too long, a folder that may not be looked into: the writing tells which
-        return path
 
 
 def _is_there(path: Path) -> bool:
