@@ -1,9 +1,10 @@
 """To be run in the box: hundreds of confidential turns at one level, with everything set against them.
 
-The models are on loopback: an Ollama on the left, an OpenAI-compatible server on the right. Every seventh turn both
-answer with a redirect to somewhere else; the other answers are hostile Markdown. The first turns are typed into the
-real program in a pseudo-terminal; the rest, for speed, goes through the same engine without the screen
-(`engine_turns.py`). Prints what the servers counted and what the ledger says, as JSON.
+The models are on loopback: an Ollama on the left, an OpenAI-compatible server on the right, which the program knows
+as `localhost`; by the box's hosts file that is somebody else. Every seventh turn both answer with a redirect to
+somewhere else; the other answers are hostile Markdown. The first turns are typed into the real program in a
+pseudo-terminal; the rest, for speed, goes through the same engine without the screen (`engine_turns.py`). Prints what
+the servers counted and what the ledger says, as JSON.
 """
 
 from __future__ import annotations
@@ -97,8 +98,8 @@ class _Run:
         }
 
     def _type(self, turns: int, left: ScriptedServer, right: ScriptedServer) -> None:
-        pair = ["--left", "ollama:qwen3:8b", "--right", f"openai:http://127.0.0.1:{right.port}#tiny"]
-        words = ["--confidential", "--off-the-record", "--attest", f"127.0.0.1:{right.port}", *pair]
+        pair = ["--left", "ollama:qwen3:8b", "--right", f"openai:http://localhost:{right.port}#tiny"]
+        words = ["--confidential", "--off-the-record", "--attest", f"localhost:{right.port}", *pair]
         command = [sys.executable, "-m", "tui", *words]
         with PseudoTerminal(command, self._environment(left), self._home) as program:
             program.wait_for(b"CONFIDENTIAL")
