@@ -97,11 +97,12 @@ class ScriptedServer:
     bytes_sent: int = 0
     """Of whole replies."""
     port: int = 0
+    """0: any that is free; the one in use while it is entered."""
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, self.host, 0)
+        self._server = await asyncio.start_server(self._connected, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
