@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -47,7 +48,7 @@ def output(script: str, plugins: Path) -> str:
     """What a fresh interpreter with that folder among its own prints."""
     done = subprocess.run(
         [sys.executable, "-c", script, plugins.parent / "x.db"],
-        env={"PYTHONPATH": f"{PROJECT}:{plugins}"},
+        env={"PYTHONPATH": os.pathsep.join((str(PROJECT), str(plugins)))},
         capture_output=True,
         text=True,
         timeout=60,
