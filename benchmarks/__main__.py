@@ -20,6 +20,7 @@ from typing import NoReturn
 
 from benchmarks import (
     machine,
+    measure_carry,
     measure_door,
     measure_echo,
     measure_flush,
@@ -68,12 +69,14 @@ class Sizes:
     stops: int
     requests: int
     """Batches of requests through the door."""
+    carried: int
+    """Turns of the store that is exported and imported."""
 
 
-QUICK = Sizes(3, 60, 5, 1, 1, 3_000, 300, (100, 10_000), 1, 10_000, (1_000, 50_000), 1, 3, 20)
+QUICK = Sizes(3, 60, 5, 1, 1, 3_000, 300, (100, 10_000), 1, 10_000, (1_000, 50_000), 1, 3, 20, 5_000)
 FULL = Sizes(
     *(15, 200, 20, 5, 3, 30_000, 3_000, (100, 10_000, 100_000), 5, 100_000),
-    *((1_000, 5_000, 20_000, 50_000), 3, 15, 100),
+    *((1_000, 5_000, 20_000, 50_000), 3, 15, 100, 100_000),
 )
 
 Part = Callable[[Workspace, Sizes], list[Row]]
@@ -103,6 +106,7 @@ PARTS: dict[str, Part] = {
     "history": lambda workspace, sizes: measure_history.measure(workspace, sizes.history, runs=sizes.history_runs),
     "search": lambda workspace, sizes: measure_search.measure(workspace, sizes.searched),
     "library": lambda workspace, sizes: measure_library.measure(workspace, sizes.searched),
+    "carry": lambda workspace, sizes: measure_carry.measure(workspace, sizes.carried),
     "door": lambda _, sizes: measure_door.measure(sizes.requests),
     "flush": lambda _, sizes: measure_flush.measure(sizes.flush),
 }

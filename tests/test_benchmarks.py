@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import measure_door, page, report, sample_text, seed_store
+from benchmarks import measure_carry, measure_door, page, report, sample_text, seed_store
 from benchmarks.figures import median, percentile
 from benchmarks.keys import LETTERS, echo
 from benchmarks.loop_probe import stops
@@ -21,6 +21,7 @@ from benchmarks.report import Limit, Row
 from benchmarks.sample_text import MARKER, Script
 from benchmarks.server_process import ROOT, TokenServer
 from benchmarks.token_server import due
+from benchmarks.workspace import Workspace
 from storage import Side
 from storage.store import Store
 
@@ -186,3 +187,11 @@ def test_the_door_is_measured_beside_plain_httpx_in_one_run() -> None:
     rows = {row.what: row.value for row in measure_door.measure(batches=2)}
     assert len(rows) == 5
     assert all(value is not None and value > 0 for value in rows.values())
+
+
+def test_what_is_carried_is_measured_in_its_own_process(tmp_path: Path) -> None:
+    with TokenServer() as server:
+        rows = measure_carry.measure(Workspace(tmp_path, server), 40)
+    assert [row.unit for row in rows] == ["s", "MB", "s", "MB"]
+    assert all(row.value is not None and row.value > 0 for row in rows)
+    assert list(tmp_path.iterdir()) == []
