@@ -95,7 +95,7 @@ examples:
   duologue sessions export --all -o all.json       everything, complete: `sessions import` reads it again
 
 md, html and text are for people; json and jsonl are complete and documented in docs/export-format.md. Files are made
-for you alone (0600). Confidential sessions are left out, or refused if named, without --confidential.
+for you alone (0600). --confidential exports confidential sessions and no others; the file is not encrypted.
 """
 _IMPORT_EXAMPLES = """\
 It reads this program's json and jsonl, Claude.ai's and ChatGPT's data export (the .zip, or conversations.json in it),
@@ -319,7 +319,10 @@ def _add_export(actions: Commands) -> None:
     )
     parser.add_argument("--force", action="store_true", help="replace a file that exists")
     parser.add_argument(
-        "--confidential", action="store_true", dest=f"{_OF_COMMAND}confidential", help="confidential sessions, too"
+        "--confidential",
+        action="store_true",
+        dest=f"{_OF_COMMAND}confidential",
+        help="confidential sessions and no others, in a process without a network",
     )
 
 

@@ -143,3 +143,33 @@ def test_a_confidential_session_comes_in_only_when_that_is_said(vaulted: Keyring
     assert "--confidential" in refused.err
     assert taken.code == ExitCode.OK, taken.err
     assert (again.code, again.out) == (ExitCode.OK, file.read_text())
+
+
+@pytest.mark.secret_service
+def test_confidential_export_and_import_see_the_vault_alone(vaulted: KeyringProgram, tmp_path: Path) -> None:
+    with closing(Store.open(vaulted.data / "duologue.db")) as store:
+        asked(store, "A secret", confidential=True)
+        ordinary = asked(store, "The garden")
+    all_secret, all_ordinary = tmp_path / "secret.jsonl", tmp_path / "ordinary.json"
+
+    out = vaulted.run("sessions", "export", "--all", "--confidential", "-o", str(all_secret))
+    again = vaulted.run("sessions", "export", "--all", "--confidential", "-o", str(all_secret))
+    wrong = vaulted.run("sessions", "export", ordinary, "--confidential")
+    vaulted.run("sessions", "export", "--all", "-o", str(all_ordinary))
+
+    assert out.code == ExitCode.OK, out.err
+    assert "1 session exported" in out.err
+    assert (again.code, again.err.count("\n")) == (ExitCode.USAGE, 1)
+    assert (wrong.code, wrong.out) == (ExitCode.USAGE, "")
+    assert "leave it out for an ordinary one" in wrong.err
+    assert "The garden" not in all_secret.read_text()
+    assert "A secret" not in all_ordinary.read_text()
+
+    # What comes into a vault is confidential from then on, and in no ordinary file.
+    other = KeyringProgram(tmp_path / "other", vaulted.service, TZ="UTC")
+    taken = other.run("sessions", "import", str(all_ordinary), "--confidential")
+    assert (taken.code, taken.out) == (ExitCode.OK, "1 session with 1 turn imported (duologue json).\n")
+    with other.opened_vault() as vault:
+        assert [vault.session(each).confidential for each in vault.session_ids()] == [True]
+    assert not (other.data / "duologue.db").exists()
+    assert b"garden" not in other.vault.read_bytes()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage import Session
+from storage.errors import NotFound
 from storage.new_file import inside
 from storage.store import Store
 from tui.commands.output import Output, say
@@ -20,6 +21,7 @@ from tui.wiring import Wiring
 from tui.words import plural
 
 STANDARD_OUTPUT = "-"
+_VAULT_ALONE = "With --confidential only confidential sessions are looked at; leave it out for an ordinary one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,10 @@ def run(wiring: Wiring, output: Output, wanted: Wanted) -> ExitCode:
         if wanted.turn is not None:
             _require_turn(store, sessions[0], wanted.turn)
         _write(store, output, sessions, wanted)
+    except NotFound as error:
+        if wiring.confinement is None:
+            raise
+        raise UsageError(f"{error} {_VAULT_ALONE}") from error
     finally:
         store.close()
     return ExitCode.OK
