@@ -68,11 +68,8 @@ def _sessions(store: Store, wanted: Wanted) -> list[Session]:
                 "add --confidential to do it."
             )
         return found
-    found = [store.session(session_id) for session_id in store.session_ids()]
-    kept = [session for session in found if wanted.confidential or not session.confidential]
-    if left_out := len(found) - len(kept):
-        say(f"{plural(left_out, 'confidential session')} left out; --confidential exports them too.")
-    return kept
+    # Of an ordinary file these are the ordinary sessions, of a vault all.
+    return [store.session(session_id) for session_id in store.session_ids()]
 
 
 def _require_turn(store: Store, session: Session, turn: int) -> None:
