@@ -84,6 +84,7 @@ ACTIONS: tuple[Action, ...] = (
         priority=True,
     ),
     Action("ledger", "", "What left", "Every request of this session, and what left this machine", "ledger"),
+    Action("recovery", "", "Recovery key", "Show the vault's recovery key, to be written on paper", "recovery"),
     Action("edit", "ctrl+g", "Edit in your editor", "Edit the draft in VISUAL or EDITOR", "edit", priority=True),
     Action("help", "f1", "Keys", "All keys that are active now", "help", priority=True),
     Action("follow", "ctrl+end", "Follow", "Jump to the newest text and follow it", "end"),

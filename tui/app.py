@@ -43,7 +43,10 @@ EXPECTED = (StoreError, BackendError, SpecError, AddressRefused, NothingToAsk, B
 """Errors whose text is fit to show. Whatever else a worker raises is a bug and ends the program."""
 NEW_KINDS = frozenset({"confidential", "off-the-record"})
 CTRL_C = "Esc stops the answers; Ctrl+Q quits. Ctrl+C copies what is selected."
-_STARTS_ANEW = "The program starts itself anew without a network. This session and what you have typed stay."
+_STARTS_ANEW = "The program starts itself anew without a network. This session and what you have typed stay; {place}"
+_INTO_VAULT = "they go out of the ordinary file into the encrypted vault."
+_IN_MEMORY = "they are in memory alone, as before."
+_NO_RECOVERY = "There is no recovery key to show: the vault is shut, or its passphrase is its key."
 _STAYS_CONFIDENTIAL = (
     "The new session is confidential too: this program has no network. For an ordinary one, quit and start duologue."
 )
@@ -422,7 +425,13 @@ class DuologueApp(App[int]):
                 "Make this session confidential?",
                 [
                     "From now on only models on this machine see it. A request to a cloud that runs is cancelled.",
-                    *([obstacle] if obstacle else [_STARTS_ANEW] if self.services.restart is not None else []),
+                    *(
+                        [obstacle]
+                        if obstacle
+                        else [_STARTS_ANEW.format(place=_INTO_VAULT if library.kept else _IN_MEMORY)]
+                        if self.services.restart is not None
+                        else []
+                    ),
                     *earlier,
                     "This cannot be switched off again for this session.",
                 ],
@@ -463,6 +472,30 @@ class DuologueApp(App[int]):
                 pass  # then it goes along in memory
         await conversation.aclose()
         return await self._switching.restart(conversation, draft)
+
+    def action_recovery(self) -> None:
+        """Show the vault's recovery key, after one question."""
+        self._do(self._show_recovery_key(), "dialog")
+
+    async def _show_recovery_key(self) -> None:
+        from tui.screens.confirm import Confirm
+        from tui.screens.recovery_key import RecoveryKeyScreen
+
+        if self.services.recovery_text is None:
+            self._chat.say(
+                "The recovery key is shown in a confidential session alone: F8, or `duologue key recovery`."
+            )
+        elif not (text := self.services.recovery_text()):
+            self._chat.say(_NO_RECOVERY)
+        elif await self.push_screen_wait(
+            Confirm(
+                "Show the recovery key of the vault?",
+                ["Whoever has it and the vault's file can read every confidential session. Is anybody looking?"],
+                yes="Show it",
+                no="Not now",
+            )
+        ):
+            await self.push_screen_wait(RecoveryKeyScreen(text))
 
     def action_key(self) -> None:
         """The key dialog."""
@@ -578,6 +611,6 @@ _APP_ACTIONS = frozenset(
     {
         *("new_session", "sessions", "search", "confidential", "key", "help", "leave"),
         *("models", "model_left", "model_right", "demo", "copy_out", "links", "export", "screenshot"),
-        *("import", "edit"),
+        *("import", "edit", "recovery"),
     }
 )

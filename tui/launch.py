@@ -165,17 +165,22 @@ class World:
     async def unlock(self, asker: Asker) -> bool:
         """Open the vault, or agree to keep nothing; then move into it what waits. Raises `VaultLeft`."""
         from conversation.vault import bring_in
-        from tui.vault_door import MEMORY_ONLY, MOVING, vault_key
+        from tui.vault_door import MEMORY_ONLY, MOVED, MOVING, Recalled, vault_key
 
         settings = self._wiring.settings
+        asker = Recalled(asker)
         self._key = await vault_key(self._wiring.vault(), asker)
         if self._key is None:
             asker.tell(MEMORY_ONLY)
             return False
         try:
-            if await asyncio.to_thread(self._wiring.anything_waits):
+            moving = await asyncio.to_thread(self._wiring.anything_waits)
+            said = asker.last
+            if moving:
                 asker.tell(MOVING)
             troubles = await bring_in(settings.database, settings.vault, self._key, self._wiring.now)
+            if moving and not troubles:
+                asker.tell(f"{MOVED} {said}".strip())
         except StoreError as problem:
             troubles = [problem]
         for trouble in troubles:
@@ -183,8 +188,12 @@ class World:
         return True
 
     def recovery_text(self) -> str:
-        """The vault's key for paper; "" while the vault is shut."""
-        return "" if self._key is None else self._key.recovery_text()
+        """The vault's key for paper; "" while the vault is shut, and where a passphrase is its key."""
+        from storage.vault_key import OpenedWith
+
+        if self._key is None or self._key.opened_with is OpenedWith.PASSPHRASE:
+            return ""
+        return self._key.recovery_text()
 
     async def open_library(self, keep: bool, tell: Callable[[StoreError], None]) -> Library:
         """Open the store and give the conversations in it; `tell` hears what could not be saved later.

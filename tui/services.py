@@ -123,7 +123,8 @@ class Services:
     vault_exists: Callable[[], bool] = lambda: False
     """True if there is a vault; nothing of it is opened."""
     recovery_text: Callable[[], str] | None = None
-    """The recovery key of the vault that is open; None where no vault can be."""
+    """The recovery key of the vault that is open; "" where none is, or its passphrase is its key. None: no vault can
+    be open here."""
     listing: bool = False
     """The person asked for the list of what is in the vault."""
     start: Start = field(default_factory=Start)

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from conversation.library import Library
 
 _ORDINARY = "That is an ordinary session, and this program has no network. To open it, quit and start duologue."
+_WAITS = (
+    "The vault is shut. That session is not lost: it is in the vault, or, if it just became confidential, waits "
+    "hidden in the ordinary file until the vault opens. What you write now is in memory only, gone when you leave."
+)
 VAULT_NOTICE = "The vault holds confidential sessions. F8 opens it (the program restarts without a network)."
 
 
@@ -66,7 +70,8 @@ class Switching:
                 self._chat.give_back(self._services.draft)
                 return
         except StoreError as problem:
-            self._chat.say(str(problem))
+            is_shut = isinstance(problem, NotFound) and self._services.unlock is not None and not self._library.kept
+            self._chat.say(_WAITS if is_shut else str(problem))
         await self.show_new(confidential=start.confidential)
         self._chat.give_back(self._services.draft)
         if self._services.listing and self._library.newest_session() is not None:

@@ -22,10 +22,15 @@ CREATED = (
     "confidential sessions: nobody can bring them back. `duologue key recovery` prints a recovery key for paper."
 )
 MADE_BY_WORDS = (
-    "The vault of confidential sessions was made. If its passphrase is lost, so are all confidential sessions: "
-    "nobody can bring them back. `duologue key recovery` prints a recovery key for paper."
+    "The vault of confidential sessions was made. Its passphrase is its only key: if it is lost, so are all "
+    "confidential sessions, and nobody can bring them back."
+)
+NO_RECOVERY_KEY = (
+    "The vault is opened with a passphrase, which is its key: there is no recovery key beside it. Write the "
+    "passphrase on paper and keep that away from this machine."
 )
 MOVING = "Moving what became confidential into the vault: about a second for 1,000 turns."
+MOVED = "What became confidential is in the vault now, and no longer in the ordinary file."
 MEMORY_ONLY = "The vault stays shut: what you write now is in memory only, and forgotten when you leave."
 KEPT = "The vault is open, and its key is in your keyring again."
 _NO_KEY_YET = (
@@ -71,6 +76,31 @@ class Asker(Protocol):
     def tell(self, words: str) -> None:
         """Say something that needs no answer."""
         ...
+
+
+class Recalled:
+    """An asker that knows what was told last: one line takes the place of the one before."""
+
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
+        self.last = ""
+
+    async def choose(self, trouble: Trouble) -> Way:
+        """Pass it on."""
+        return await self._asker.choose(trouble)
+
+    async def passphrase(self, *, making: bool, trouble: str) -> str | None:
+        """Pass it on."""
+        return await self._asker.passphrase(making=making, trouble=trouble)
+
+    async def recovery_key(self, *, trouble: str) -> str | None:
+        """Pass it on."""
+        return await self._asker.recovery_key(trouble=trouble)
+
+    def tell(self, words: str) -> None:
+        """Pass it on, and remember it."""
+        self.last = words
+        self._asker.tell(words)
 
 
 class VaultLeft(Exception):
@@ -144,8 +174,6 @@ async def _from_passphrase(vault: Vault, asker: Asker) -> VaultKey | None:
             return await vault.key_from_passphrase(words)
         except WrongKey as problem:
             trouble = str(problem)
-        with suppress(NotAVaultKey, WrongKey):
-            return await vault.key_from_recovery(words)  # it may be written on the same line
     return None
 
 
@@ -170,17 +198,16 @@ async def _from_recovery_key(vault: Vault, asker: Asker) -> VaultKey | None:
         except (NotAVaultKey, WrongKey) as problem:
             trouble = str(problem)
             continue
-        if key.opened_with is OpenedWith.KEYRING:
-            with suppress(KeyringProblem):
-                await vault.keep(key)
-                asker.tell(KEPT)
+        with suppress(KeyringProblem):
+            await vault.keep(key)
+            asker.tell(KEPT)
         return key
     return None
 
 
 _SHUT = Trouble(
     ("The vault is opened with a passphrase, and none was given.",),
-    (Way.RETRY, Way.RECOVERY, Way.MEMORY, Way.LEAVE),
+    (Way.RETRY, Way.MEMORY, Way.LEAVE),
 )
 
 

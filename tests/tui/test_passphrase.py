@@ -6,6 +6,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from tui.screens.passphrase import MAKE, OPEN, PassphraseScreen
+from tui.themes import FALLBACK_VARIABLES
 
 WORDS = "quinces on a blue plate"
 
@@ -15,6 +16,9 @@ class Asked(App[None]):
         super().__init__()
         self.making = making
         self.given: list[str | None] = []
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return dict(FALLBACK_VARIABLES)
 
     def on_mount(self) -> None:
         self.push_screen(PassphraseScreen(MAKE if self.making else OPEN, twice=self.making), self.given.append)

@@ -16,6 +16,7 @@ from backends.keys import checked_key
 from storage.vault_key import OpenedWith
 from tui.commands.output import Output, say
 from tui.exit_codes import ExitCode, UsageError
+from tui.vault_door import NO_RECOVERY_KEY
 from tui.wiring import Wiring
 from tui.words import key_source
 
@@ -71,7 +72,10 @@ async def _delete(wiring: Wiring, host: str, output: Output) -> ExitCode:
 
 
 async def _print_recovery_key(wiring: Wiring, output: Output) -> ExitCode:
-    key = await wiring.vault().key_from_keyring()
+    vault = wiring.vault()
+    if vault.opened_with() is OpenedWith.PASSPHRASE:
+        raise UsageError(NO_RECOVERY_KEY)
+    key = await vault.key_from_keyring()
     output.line(key.recovery_text())
     say(
         "Write it on paper and keep it away from this machine: whoever has it and the file can read every "
@@ -82,13 +86,9 @@ async def _print_recovery_key(wiring: Wiring, output: Output) -> ExitCode:
 
 async def _recover(wiring: Wiring, text: str, output: Output) -> ExitCode:
     vault = wiring.vault()
+    if vault.opened_with() is OpenedWith.PASSPHRASE:
+        raise UsageError(NO_RECOVERY_KEY)
     key = await vault.key_from_recovery(text)
-    if key.opened_with is OpenedWith.PASSPHRASE:
-        output.line(
-            "The recovery key opens the vault. It is a vault with a passphrase; give the recovery key where that is "
-            "asked for."
-        )
-        return ExitCode.OK
     await vault.keep(key)
     output.line("The recovery key opens the vault. Its key is in your keyring again, and was read back from it.")
     return ExitCode.OK

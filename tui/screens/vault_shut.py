@@ -40,8 +40,14 @@ class VaultShutScreen(ModalScreen[Way]):
         & Static { height: auto; margin-bottom: 1; }
         & #title { text-style: bold; }
         & OptionList { height: auto; border: none; padding: 0; background: $panel; }
+        & OptionList:focus { border: none; }
+        &.-narrow { background: $background; align: left top; }
+        &.-narrow #dialog { width: 1fr; padding: 1 2; background: $background; }
+        &.-narrow OptionList { background: $background; }
     }
     """
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - the base declares it an instance's
+
     BINDING_GROUP_TITLE = "Vault"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "take('RETRY')", "Try again", id="vault.retry"),

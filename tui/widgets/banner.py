@@ -67,14 +67,28 @@ class Banner(Widget):
         width = self.size.width
         hints = "Ctrl+P commands   F1 keys " if width >= WIDE else "Ctrl+P  F1 "
         left = self._session(width - len(hints) - 2)
+        if self.text.confidential and left.cell_length > width - len(hints) - 2:
+            hints = ""  # what holds the process, and what left, come before what F1 says too
+            left = left.truncate(width, ellipsis=True)
         gap = " " * max(1, width - left.cell_length - len(hints))
         return Content.assemble(left, gap, (hints, self.get_visual_style("banner--quiet")))
 
     def _session(self, width: int) -> Content:
+        """The session; longer than `width` only if it is confidential."""
+        if not self.text.confidential:
+            whole = self._said(width, named=width >= WIDE - 30, brief=False)
+            return whole.truncate(width, ellipsis=True) if whole.cell_length > width else whole
+        for named, brief in ((width >= WIDE - 30, False), (False, False), (False, True)):
+            whole = self._said(width, named=named, brief=brief)
+            if whole.cell_length <= width:
+                break
+        return whole
+
+    def _said(self, width: int, *, named: bool, brief: bool) -> Content:
         text = self.text
         quiet = self.get_visual_style("banner--quiet")
         parts: list[Content] = [Content(" ")]
-        if width >= WIDE - 30 and not text.alarm:
+        if named and not text.alarm:
             parts.append(Content.styled("Duologue   ", self.get_visual_style("banner--name")))
         facts = [plural(text.turns, "turn")] if text.turns else []
         if text.cost_usd:
@@ -84,7 +98,7 @@ class Banner(Widget):
         if text.alarm:
             parts.append(Content.styled(f"{one_line(text.alarm, 60)}  ", self.get_visual_style("banner--alarm")))
         if text.confidential:
-            facts = [*self._confidential_facts(), *facts]
+            facts = [*self._confidential_facts(brief=brief), *facts]
             words = f"CONFIDENTIAL · {OFF_THE_RECORD}" if text.off_record else "CONFIDENTIAL"
             parts.append(Content.styled(words, self.get_visual_style("banner--confidential")))
         else:
@@ -92,13 +106,14 @@ class Banner(Widget):
             room = max(10, width - taken)
             parts.append(Content.styled(one_line(text.title, room), self.get_visual_style("banner--title")))
         tail = "".join(f" · {fact}" for fact in facts)
-        whole = Content("").join([*parts, Content.styled(tail, quiet)])
-        return whole.truncate(width, ellipsis=True) if whole.cell_length > width else whole
+        return Content("").join([*parts, Content.styled(tail, quiet)])
 
-    def _confidential_facts(self) -> list[str]:
+    def _confidential_facts(self, *, brief: bool) -> list[str]:
         earlier = self.text.cloud_turns
         stays = "stays on this machine and your network" if self.text.network else "stays on this machine"
         held = [self.text.level, _left(self.text.bytes_left)] if self.text.level else []
+        if brief and held:
+            return [*([f"{plural(earlier, 'turn')} sent to a cloud"] if earlier else []), *held]
         if not earlier:
             return [stays, *held]
         were = "was" if earlier == 1 else "were"
