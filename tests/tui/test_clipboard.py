@@ -74,7 +74,7 @@ async def test_copy_over_ssh_is_asked_once_and_says_where_it_goes_before_it_goes
 
 
 async def test_confidential_copies_stay_inside_until_the_user_lets_one_out(tmp_path: Path) -> None:
-    async with answered(tmp_path, "--confidential") as terminal:
+    async with answered(tmp_path, "--confidential", "--off-the-record") as terminal:
         await press(terminal, COPY, "inside this program only")
         await press(terminal, CUT, EMPTY)
         await press(terminal, PASTE, TYPED)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from backends import Connector
 from storage import Side
-from storage.store import Store
 from tests.backends.openai_server import ScriptedOpenAI
 from tests.doubles import ScriptedBackend, answer
 from tests.tui.app_services import FakeWorld
-from tests.tui.program import Program, json_of
+from tests.tui.keyring_program import keyring_program
+from tests.tui.program import json_of
 from tests.tui.screen_text import screen_lines, until
 from tests.tui.test_off_the_record import running
 from tests.tui.test_switching import chat, prompt, send
@@ -54,31 +54,31 @@ async def test_the_word_is_asked_for_once_and_shown_from_then_on(tmp_path: Path)
 
 
 async def test_headless_the_word_comes_with_an_option_or_the_configuration(tmp_path: Path) -> None:
-    program = Program(tmp_path)
     async with ScriptedOpenAI().served() as server:
-        where = f"127.0.0.1:{server.port}"
-        model = f"openai:http://{where}#x"
-        ask = ("ask", "--confidential", "--left", "off", "--right", model, "--json", "-")
+        with keyring_program(tmp_path) as program:
+            where = f"127.0.0.1:{server.port}"
+            model = f"openai:http://{where}#x"
+            ask = ("ask", "--confidential", "--left", "off", "--right", model, "--json", "-")
 
-        def run(*more: str) -> tuple[int, str]:
-            ended = program.run(*ask, *more, piped=b"a secret")
-            return ended.code, ended.out + ended.err
+            def run(*more: str) -> tuple[int, str]:
+                ended = program.run(*ask, *more, piped=b"a secret")
+                return ended.code, ended.out + ended.err
 
-        refused = await asyncio.to_thread(run)
-        chats_then = len(server.bodies("/v1/chat/completions"))
-        vouched = await asyncio.to_thread(run, "--attest", f"localhost:{server.port}")
-        later = await asyncio.to_thread(run)
-        wrong = await asyncio.to_thread(run, "--attest", "gpu.lan:1234")
-        told = await asyncio.to_thread(lambda: program.run("ledger", "--json"))
+            refused = await asyncio.to_thread(run)
+            chats_then = len(server.bodies("/v1/chat/completions"))
+            vouched = await asyncio.to_thread(run, "--attest", f"localhost:{server.port}")
+            later = await asyncio.to_thread(run)
+            wrong = await asyncio.to_thread(run, "--attest", "gpu.lan:1234")
+            told = json_of(await asyncio.to_thread(lambda: program.run("ledger", "--confidential", "--json")))
 
-    assert refused[0] == ExitCode.NOTHING_TO_ASK
-    assert f"--attest {where}" in refused[1]
-    assert chats_then == 0
-    assert vouched[0] == later[0] == ExitCode.OK
-    assert wrong[0] == ExitCode.CONFIGURATION
-    assert "trusted_hosts" in wrong[1]
-    assert {request["place"] for request in json_of(told)["requests"]} == {"this machine, by your word"}
-    assert "by your word" in json_of(told)["words"]
-    store = Store.open(program.data / "duologue.db", read_only=True)
-    assert all(session.session.confidential for session in store.sessions())
-    store.close()
+            assert refused[0] == ExitCode.NOTHING_TO_ASK
+            assert f"--attest {where}" in refused[1]
+            assert chats_then == 0
+            assert vouched[0] == later[0] == ExitCode.OK
+            assert wrong[0] == ExitCode.CONFIGURATION
+            assert "trusted_hosts" in wrong[1]
+            assert {request["place"] for request in told["requests"]} == {"this machine, by your word"}
+            assert "by your word" in told["words"]
+            assert not (program.data / "duologue.db").exists()
+            with program.opened_vault() as store:
+                assert all(session.session.confidential for session in store.sessions())
