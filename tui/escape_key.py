@@ -10,7 +10,6 @@ import select
 import sys
 from collections.abc import Iterable
 
-from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START
 from textual.drivers import linux_driver
 from textual.message import Message
 
@@ -24,12 +23,8 @@ _ESCAPE = "\x1b"
 class QuickEscapeParser(UnmarkedPasteParser):
     """Textual's parser, which takes an ESC for the key when nothing follows it, and never for one inside a paste.
 
-    A marked paste may be cut anywhere, also after an ESC of its text or of its end mark, and the rest may be late.
+    A marked paste may be cut anywhere, also after the ESC of its end mark, and the rest may be late.
     """
-
-    _tail = ""
-    """The last characters that came: the beginning of a mark that is cut in two."""
-    _in_paste = False
 
     @staticmethod
     def more_comes(seconds: float) -> bool:
@@ -39,20 +34,12 @@ class QuickEscapeParser(UnmarkedPasteParser):
 
     def feed(self, data: str) -> Iterable[Message]:
         """Take what was read; the end of input is "" ."""
-        self._follow_marks(data)
         yield from super().feed(data)
-        if self._in_paste:
+        if self._marked:
             self._timeout_time = None
         elif data.endswith(_ESCAPE) and self._timeout_time is not None and not self.more_comes(ESCAPE_SECONDS):
             self._timeout_time = 0.0
             yield from self.tick()
-
-    def _follow_marks(self, data: str) -> None:
-        seen = self._tail + data
-        begins, ends = seen.rfind(BRACKETED_PASTE_START), seen.rfind(BRACKETED_PASTE_END)
-        if begins != ends:
-            self._in_paste = begins > ends
-        self._tail = seen[1 - len(BRACKETED_PASTE_START) :]
 
 
 def read_the_terminal_with_our_parser() -> None:
