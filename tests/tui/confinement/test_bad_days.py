@@ -141,7 +141,7 @@ async def test_session_that_is_marked_while_two_answers_stream_moves_with_what_h
                 await terminal.wait_for("without a network")
                 asked = terminal.mark()
                 terminal.type("y")
-                await terminal.wait_for("1 earlier turn was sent to a cloud")
+                await terminal.wait_for("1 turn sent to a cloud")  # the short form, at 120 columns
                 await terminal.wait_for("the first half", since=asked)
                 assert SECRET.encode() not in terminal.written
             assert len(cloud.received) == 1
